@@ -1,0 +1,5 @@
+/** Benchmarks that say what they measure. */
+@NullMarked
+package org.modelopt.benchmarks;
+
+import org.jspecify.annotations.NullMarked;

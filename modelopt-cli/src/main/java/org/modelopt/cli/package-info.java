@@ -1,0 +1,5 @@
+/** The {@code modelopt} command: recipes, progress, reports. */
+@NullMarked
+package org.modelopt.cli;
+
+import org.jspecify.annotations.NullMarked;
