@@ -1,0 +1,88 @@
+package org.modelopt.compute;
+
+import java.util.Optional;
+import org.modelopt.tensor.DType;
+import org.modelopt.tensor.Tensor;
+
+/**
+ * A compute device and the operations that layers and algorithms need of it.
+ *
+ * <p>Activations are matrices {@code [tokens, channels]} of F32 or BF16 on the device; every
+ * operation computes in float32 and rounds its result to the type of its (first) input, to nearest
+ * even. Operations are deterministic: the same inputs give the same bits whatever the number of
+ * threads. They may run behind the caller; {@link #toHost} waits.
+ *
+ * <p>Sequences: several sequences may stand one after the other in one activation matrix; {@code
+ * starts} then holds the first row of each and, last, the number of rows. A position is the
+ * distance from the start of its sequence.
+ *
+ * <p>Arguments of the wrong shape or type are {@link IllegalArgumentException}. An instance is used
+ * by one thread at a time.
+ */
+public interface Backend extends AutoCloseable {
+  /** One line for logs: device, library and rung of each kind of kernel. */
+  String description();
+
+  /** The host threads of this backend. */
+  Workers workers();
+
+  /** Opens a scope for tensors on this device. */
+  Scope openScope();
+
+  /**
+   * A copy of a host tensor of F32, F16 or BF16 on the device, converted to {@code dtype} (to
+   * nearest even); I32 tensors keep their type. Where type and place already fit, the result may be
+   * the tensor itself, which then must outlive the scope.
+   */
+  Tensor toDevice(Tensor host, DType dtype, Scope scope);
+
+  /** A copy of {@code tensor} in host memory owned by {@code scope}; the tensor itself if there. */
+  Tensor toHost(Tensor tensor, Scope scope);
+
+  /**
+   * {@code x wᵀ + bias}: x {@code [t, k]}, w {@code [n, k]} as stored in checkpoints, result {@code
+   * [t, n]}. Sum in float32, bias added before rounding.
+   */
+  Tensor linear(Tensor x, Tensor weight, Optional<Tensor> bias, Scope scope);
+
+  /** Rows {@code ids} (I32 {@code [t]}) of {@code table} {@code [vocabulary, channels]}. */
+  Tensor embed(Tensor ids, Tensor table, Scope scope);
+
+  /** Root-mean-square normalisation of each row of {@code x} {@code [t, c]}; weight {@code [c]}. */
+  Tensor rmsNorm(Tensor x, Tensor weight, NormSpec spec, Scope scope);
+
+  /**
+   * Rotary position embedding of each head of {@code x} {@code [t, heads * headSize]}: within a head
+   * elements i and i + d/2 of the first d are rotated by angle(position, i); the rest stays. In
+   * BFLOAT16, cos, sin, both products and the sum are each rounded.
+   *
+   * @param cos F32 {@code [positions, d/2]}, rows at least the longest sequence
+   * @param sin like {@code cos}
+   */
+  Tensor rotate(Tensor x, int headSize, Tensor cos, Tensor sin, int[] starts, Scope scope);
+
+  /**
+   * Causal attention; q {@code [t, heads * headSize]}, k {@code [t, kvHeads * headSize]}, v {@code
+   * [t, kvHeads * valueHeadSize]}, result {@code [t, heads * valueHeadSize]}. Softmax in float32.
+   */
+  Tensor attention(Tensor q, Tensor k, Tensor v, AttentionSpec spec, int[] starts, Scope scope);
+
+  /** {@code activation(gate) * up}, elementwise; the activation is rounded before the product. */
+  Tensor gated(Activation activation, Tensor gate, Tensor up, Scope scope);
+
+  /** {@code x + y}, elementwise. */
+  Tensor add(Tensor x, Tensor y, Scope scope);
+
+  /** What the rows of {@code x} {@code [t, c]} look like per channel. */
+  ChannelSummary summarize(Tensor x);
+
+  /**
+   * Log-likelihoods {@code log softmax(logits)[target]} in float64, one per row of {@code logits}
+   * {@code [t, vocabulary]}; 0 for rows whose target is negative.
+   */
+  double[] logLikelihoods(Tensor logits, int[] targets);
+
+  /** Releases the device. Tensors of this backend must not be used afterwards. */
+  @Override
+  void close();
+}

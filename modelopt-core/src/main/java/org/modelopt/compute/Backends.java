@@ -1,0 +1,62 @@
+package org.modelopt.compute;
+
+import java.util.Comparator;
+import java.util.List;
+import java.util.ServiceLoader;
+import org.modelopt.error.DeviceException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Finds and opens backends. */
+public final class Backends {
+  private static final Logger LOG = LoggerFactory.getLogger(Backends.class);
+
+  private Backends() {}
+
+  /**
+   * Opens the highest-ranked backend that is there; each refusal and the choice is one log line.
+   *
+   * @throws DeviceException if none opens
+   */
+  public static Backend open(BackendOptions options) {
+    DeviceException last = null;
+    for (BackendProvider provider : providers()) {
+      try {
+        Backend backend = provider.open(options);
+        LOG.info("computing on {}", backend.description());
+        return backend;
+      } catch (DeviceException e) {
+        LOG.info("backend {} not used: {}", provider.name(), e.getMessage());
+        last = e;
+      }
+    }
+    throw new DeviceException(
+        "no compute backend could be opened; put modelopt-compute on the class path",
+        last == null ? new IllegalStateException("no provider found") : last);
+  }
+
+  /**
+   * Opens the backend called {@code name}.
+   *
+   * @throws DeviceException if there is none of that name or it does not open
+   */
+  public static Backend open(String name, BackendOptions options) {
+    List<BackendProvider> all = providers();
+    return all.stream()
+        .filter(provider -> provider.name().equals(name))
+        .findFirst()
+        .orElseThrow(
+            () ->
+                new DeviceException(
+                    "no backend \"%s\"; there are: %s"
+                        .formatted(name, all.stream().map(BackendProvider::name).toList())))
+        .open(options);
+  }
+
+  private static List<BackendProvider> providers() {
+    return ServiceLoader.load(BackendProvider.class).stream()
+        .map(ServiceLoader.Provider::get)
+        .sorted(Comparator.comparingInt(BackendProvider::rank).reversed())
+        .toList();
+  }
+}

@@ -1,0 +1,35 @@
+package org.modelopt.model;
+
+import java.util.List;
+import org.modelopt.compute.Backend;
+import org.modelopt.compute.Scope;
+import org.modelopt.tensor.Tensor;
+
+/**
+ * One pass of a layer, seen from within the layer: where it computes, its parameters, and the
+ * products that whoever runs the layer may observe or quantize.
+ */
+public interface LayerRun {
+  /** The device. */
+  Backend backend();
+
+  /** Owner of the intermediate tensors and of the layer's result. */
+  Scope scope();
+
+  /** First row of each sequence in the activations and, last, the number of rows. */
+  int[] starts();
+
+  /** A parameter of the layer by its tensor name, on the device in the pass's precision. */
+  Tensor parameter(String name);
+
+  /** The products of {@code x} {@code [t, in]} with each member of {@code group}, in its order. */
+  List<Tensor> linears(InputGroup group, Tensor x);
+
+  /** What reading {@code x} back from the cache gives: {@code x} itself or its quantized form. */
+  Tensor cached(CacheSite site, Tensor x);
+
+  /** The product of {@code x} with the only member of {@code group}. */
+  default Tensor linear(InputGroup group, Tensor x) {
+    return linears(group, x).getFirst();
+  }
+}
