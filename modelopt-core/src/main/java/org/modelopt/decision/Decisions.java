@@ -10,7 +10,7 @@ import java.util.SequencedMap;
  * is.
  *
  * @param weights by name of the linear
- * @param inputs by name of the input group
+ * @param inputs by name of the linear that reads the input; members of an input group share values
  * @param caches by name of the cache site
  */
 public record Decisions(
@@ -18,7 +18,7 @@ public record Decisions(
     SequencedMap<String, Quantization> inputs,
     SequencedMap<String, Quantization> caches) {
   /** No quantization at all. */
-  public static final Decisions NONE = 
+  public static final Decisions NONE =
       new Decisions(new LinkedHashMap<>(), new LinkedHashMap<>(), new LinkedHashMap<>());
 
   /** Copies the maps, keeping their order. */
@@ -28,13 +28,12 @@ public record Decisions(
     caches = Collections.unmodifiableSequencedMap(new LinkedHashMap<>(caches));
   }
 
-
   /** Quantization of the weight of the linear called {@code name}, if any. */
   public Optional<Quantization> weight(String name) {
     return Optional.ofNullable(weights.get(name));
   }
 
-  /** Quantization of the input of the group called {@code name}, if any. */
+  /** Quantization of the input of the linear called {@code name}, if any. */
   public Optional<Quantization> input(String name) {
     return Optional.ofNullable(inputs.get(name));
   }

@@ -16,4 +16,9 @@ public record CacheSite(String name, Kind kind, long channels) {
     /** Attention values. */
     VALUE
   }
+
+  /** Name under which statistics of this site are kept; differs from that of any input group. */
+  public String statisticsName() {
+    return name + ".cache";
+  }
 }

@@ -1,0 +1,104 @@
+package org.modelopt;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.Properties;
+import org.modelopt.compute.Backend;
+import org.modelopt.config.Config;
+import org.modelopt.config.Plan;
+import org.modelopt.data.CalibrationData;
+import org.modelopt.data.SampleSet;
+import org.modelopt.error.DataException;
+import org.modelopt.job.JobOptions;
+import org.modelopt.model.Model;
+import org.modelopt.quantize.Calibration;
+import org.modelopt.quantize.QuantizedModel;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Makes models smaller and faster. All methods may be called from any thread. */
+public final class ModelOpt {
+  private static final Logger LOG = LoggerFactory.getLogger(ModelOpt.class);
+
+  private ModelOpt() {}
+
+  /** Version of this library, for example {@code 0.1.0}. */
+  public static String version() {
+    Properties properties = new Properties();
+    try (InputStream in = ModelOpt.class.getResourceAsStream("version.properties")) {
+      properties.load(Objects.requireNonNull(in, "version.properties is not in the jar"));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    return properties.getProperty("version", "unknown");
+  }
+
+  /**
+   * What {@code config} would do to {@code model}, module by module. Runs nothing.
+   *
+   * @throws org.modelopt.error.ConfigException if the config does not fit the model
+   */
+  public static Plan plan(Model model, Config config) {
+    return Plan.of(model, config);
+  }
+
+  /**
+   * Quantizes {@code model}, calibrating on the text that comes with the library, if the config
+   * needs calibration at all. Data like that of production gives better scales: see {@link
+   * #quantize(Model, Config, CalibrationData)}.
+   *
+   * @throws DataException if calibration is needed and the model brings no data
+   */
+  public static QuantizedModel quantize(Model model, Config config) {
+    Calibration calibration = new Calibration(model, config, JobOptions.defaults());
+    Optional<SampleSet> samples = Optional.empty();
+    if (calibration.needsSamples()) {
+      CalibrationData bundled =
+          model
+              .bundledCalibrationData()
+              .orElseThrow(() ->
+                  new DataException(
+                      "config %s needs calibration data and %s brings none; pass some"
+                          .formatted(config.name(), model.name())));
+      LOG.warn(
+          "calibrating {} on the text that comes with the library; pass data of your own for scales"
+              + " that fit it",
+          model.name());
+      samples = Optional.of(bundled.read(model.textEncoder()));
+    }
+    return run(calibration, samples, JobOptions.defaults());
+  }
+
+  /** Quantizes {@code model}, calibrating on {@code data}. */
+  public static QuantizedModel quantize(Model model, Config config, CalibrationData data) {
+    return quantize(model, config, data, JobOptions.defaults());
+  }
+
+  /**
+   * Quantizes {@code model}, calibrating on {@code data}.
+   *
+   * @param data read only if the config needs calibration
+   * @param options where and how to run
+   * @throws org.modelopt.error.ConfigException if the config does not fit the model
+   * @throws DataException if the data cannot be used
+   * @throws org.modelopt.error.CheckpointException if the weights cannot be used
+   * @throws org.modelopt.error.DeviceException if the device fails
+   */
+  public static QuantizedModel quantize(
+      Model model, Config config, CalibrationData data, JobOptions options) {
+    Calibration calibration = new Calibration(model, config, options);
+    Optional<SampleSet> samples =
+        calibration.needsSamples() ? Optional.of(data.read(model.textEncoder())) : Optional.empty();
+    return run(calibration, samples, options);
+  }
+
+  private static QuantizedModel run(
+      Calibration calibration, Optional<SampleSet> samples, JobOptions options) {
+    try (Backend backend = options.openBackend()) {
+      return calibration.run(samples, backend);
+    }
+  }
+}

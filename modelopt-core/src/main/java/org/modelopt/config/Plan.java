@@ -1,0 +1,127 @@
+package org.modelopt.config;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Predicate;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.modelopt.error.ConfigException;
+import org.modelopt.model.CacheSite;
+import org.modelopt.model.Linear;
+import org.modelopt.model.Model;
+import org.modelopt.numeric.QuantSpec;
+
+/**
+ * A config held against a model: what every module gets. Making a plan runs nothing and reads no
+ * weights.
+ *
+ * @param linears every linear of the model in order of execution
+ * @param caches every cache site of the model in order of execution
+ */
+public record Plan(List<PlannedLinear> linears, List<PlannedCache> caches) {
+  /**
+   * A linear and its formats; what is empty stays as it is.
+   *
+   * @param linear the linear
+   * @param weight format of its weight
+   * @param input format of its input
+   */
+  public record PlannedLinear(
+      Linear linear, Optional<QuantSpec> weight, Optional<QuantSpec> input) {}
+
+  /**
+   * A cache site and its format.
+   *
+   * @param site the site
+   * @param spec its format, empty to leave it as it is
+   */
+  public record PlannedCache(CacheSite site, Optional<QuantSpec> spec) {}
+
+  /** Copies the lists. */
+  public Plan {
+    linears = List.copyOf(linears);
+    caches = List.copyOf(caches);
+  }
+
+  /**
+   * Applies the rules of {@code config} to the modules of {@code model}.
+   *
+   * @throws ConfigException if a rule that must match fits no module, or nothing is quantized
+   */
+  public static Plan of(Model model, Config config) {
+    List<Linear> linears = model.linears().toList();
+    List<CacheSite> sites =
+        model.layers().stream().flatMap(layer -> layer.cacheSites().stream()).toList();
+    Map<String, QuantSpec> weights = new LinkedHashMap<>();
+    Map<String, QuantSpec> inputs = new LinkedHashMap<>();
+    Map<String, QuantSpec> caches = new LinkedHashMap<>();
+    for (Rule rule : config.rules()) {
+      Predicate<String> fits = Glob.of(rule.pattern());
+      List<String> names =
+          linears.stream().map(Linear::name).filter(fits).collect(Collectors.toList());
+      List<String> cached = sites.stream().map(CacheSite::name).filter(fits).toList();
+      boolean matched = false;
+      for (Target target : rule.targets()) {
+        matched |=
+            switch (target) {
+              case WEIGHT -> assign(rule, names, weights);
+              case INPUT -> assign(rule, names, inputs);
+              case KV_CACHE -> assign(rule, cached, caches);
+            };
+      }
+      if (rule.mustMatch() && !matched) {
+        throw new ConfigException(
+            "config %s: pattern \"%s\" fits no module of %s; its modules end in: %s"
+                .formatted(config.name(), rule.pattern(), model.name(), endings(linears)));
+      }
+    }
+    if (weights.isEmpty() && inputs.isEmpty() && caches.isEmpty()) {
+      throw new ConfigException(
+          "config %s quantizes nothing of %s".formatted(config.name(), model.name()));
+    }
+    List<PlannedLinear> planned = new ArrayList<>();
+    for (Linear linear : linears) {
+      planned.add(
+          new PlannedLinear(
+              linear,
+              Optional.ofNullable(weights.get(linear.name())),
+              Optional.ofNullable(inputs.get(linear.name()))));
+    }
+    return new Plan(
+        planned,
+        sites.stream()
+            .map(site -> new PlannedCache(site, Optional.ofNullable(caches.get(site.name()))))
+            .toList());
+  }
+
+  private static boolean assign(Rule rule, List<String> names, Map<String, QuantSpec> specs) {
+    for (String name : names) {
+      rule.spec().ifPresentOrElse(spec -> specs.put(name, spec), () -> specs.remove(name));
+    }
+    return !names.isEmpty();
+  }
+
+  private static String endings(List<Linear> linears) {
+    return linears.stream()
+        .map(linear -> linear.name().substring(linear.name().lastIndexOf('.') + 1))
+        .distinct()
+        .limit(20)
+        .collect(Collectors.joining(", "));
+  }
+
+  /** Planned linears with a quantized weight. */
+  public Stream<PlannedLinear> quantized() {
+    return linears.stream().filter(planned -> planned.weight().isPresent());
+  }
+
+  /** Whether any input or cache needs to be observed: has a format with calibrated scales. */
+  public boolean needsCalibration() {
+    return Stream.concat(
+            linears.stream().map(PlannedLinear::input), caches.stream().map(PlannedCache::spec))
+        .flatMap(Optional::stream)
+        .anyMatch(spec -> !spec.dynamic());
+  }
+}

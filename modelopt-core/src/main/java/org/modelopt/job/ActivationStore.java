@@ -1,0 +1,164 @@
+package org.modelopt.job;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+import org.modelopt.compute.Backend;
+import org.modelopt.compute.Scope;
+import org.modelopt.error.DeviceException;
+import org.modelopt.tensor.DType;
+import org.modelopt.tensor.Shape;
+import org.modelopt.tensor.Tensor;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Activations of many samples: in host memory up to a limit, beyond it in a file that vanishes with
+ * the store. The file is read and written, not mapped, so that its pages never count as memory of
+ * this process.
+ */
+final class ActivationStore implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(ActivationStore.class);
+  private static final long PIECE = 1 << 26; // a ByteBuffer view must stay below 2 GiB
+
+  private record Slot(DType dtype, Shape shape, @Nullable MemorySegment memory, long fileOffset) {
+    long byteSize() {
+      return dtype.byteSize(shape.elements());
+    }
+  }
+
+  private final Arena arena = Arena.ofShared();
+  private final long memoryLimit;
+  private final Optional<Path> spillDirectory;
+  private final @Nullable Slot[] slots;
+  private long memoryUsed;
+  private @Nullable FileChannel file;
+  private long fileEnd;
+
+  ActivationStore(int samples, long memoryLimit, Optional<Path> spillDirectory) {
+    this.slots = new Slot[samples];
+    this.memoryLimit = memoryLimit;
+    this.spillDirectory = spillDirectory;
+  }
+
+  int samples() {
+    return slots.length;
+  }
+
+  /** Bytes that went to the file. */
+  long spilledBytes() {
+    return fileEnd;
+  }
+
+  /** Replaces the activation of sample {@code index}. */
+  void put(int index, Tensor activation, Backend backend, Scope scope) {
+    Tensor host = backend.toHost(activation, scope);
+    Slot old = slots[index];
+    Slot slot =
+        old != null && old.byteSize() == host.byteSize()
+            ? new Slot(host.dtype(), host.shape(), old.memory, old.fileOffset)
+            : newSlot(host.dtype(), host.shape());
+    slots[index] = slot;
+    if (slot.memory != null) {
+      slot.memory.copyFrom(host.segment());
+    } else {
+      transfer(slot.fileOffset, host.segment(), true);
+    }
+  }
+
+  /** The activation of sample {@code index} on the device. */
+  Tensor get(int index, Backend backend, Scope scope) {
+    Slot slot = slots[index];
+    if (slot == null) {
+      throw new IllegalStateException("sample " + index + " has no activation yet");
+    }
+    MemorySegment bytes = slot.memory;
+    if (bytes == null) {
+      bytes = buffer(scope, slot);
+      transfer(slot.fileOffset, bytes, false);
+    }
+    return backend.toDevice(Tensor.of(slot.dtype, slot.shape, bytes), slot.dtype, scope);
+  }
+
+  private MemorySegment buffer(Scope scope, Slot slot) {
+    Tensor buffer = scope.allocate(slot.dtype, slot.shape);
+    return buffer.isOnHost()
+        ? buffer.segment()
+        : Arena.ofAuto().allocate(slot.byteSize(), Tensor.ALIGNMENT);
+  }
+
+  private Slot newSlot(DType dtype, Shape shape) {
+    long bytes = dtype.byteSize(shape.elements());
+    if (memoryUsed + bytes <= memoryLimit) {
+      memoryUsed += bytes;
+      return new Slot(dtype, shape, arena.allocate(bytes, Tensor.ALIGNMENT), 0);
+    }
+    Slot slot = new Slot(dtype, shape, null, fileEnd);
+    fileEnd += bytes;
+    return slot;
+  }
+
+  private void transfer(long offset, MemorySegment bytes, boolean write) {
+    try {
+      FileChannel channel = openFile();
+      for (long at = 0; at < bytes.byteSize(); at += PIECE) {
+        long length = Math.min(PIECE, bytes.byteSize() - at);
+        ByteBuffer buffer = bytes.asSlice(at, length).asByteBuffer();
+        long position = offset + at;
+        while (buffer.hasRemaining()) {
+          int moved = write ? channel.write(buffer, position) : channel.read(buffer, position);
+          if (moved < 0) {
+            throw new IOException("the file ends at " + position);
+          }
+          position += moved;
+        }
+      }
+    } catch (IOException e) {
+      throw new DeviceException(
+          "activations could not be %s a file in %s (%s); give a directory with more room or raise the memory limit"
+              .formatted(write ? "written to" : "read from", directory(), e.getMessage()),
+          e);
+    }
+  }
+
+  private FileChannel openFile() throws IOException {
+    FileChannel channel = file;
+    if (channel == null) {
+      Path path = Files.createTempFile(directory(), "modelopt-activations-", ".tmp");
+      channel =
+          FileChannel.open(
+              path,
+              StandardOpenOption.READ,
+              StandardOpenOption.WRITE,
+              StandardOpenOption.DELETE_ON_CLOSE);
+      file = channel;
+      LOG.info("activations beyond {} bytes go to {}", memoryLimit, directory());
+    }
+    return channel;
+  }
+
+  private Path directory() {
+    return spillDirectory.orElseGet(() -> Path.of(System.getProperty("java.io.tmpdir", ".")));
+  }
+
+  @Override
+  public void close() {
+    arena.close();
+    FileChannel channel = file;
+    if (channel != null) {
+      try {
+        channel.close();
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
+    }
+  }
+}

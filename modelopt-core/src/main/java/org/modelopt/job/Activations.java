@@ -1,0 +1,96 @@
+package org.modelopt.job;
+
+import java.util.List;
+import org.modelopt.compute.Scope;
+import org.modelopt.model.Layer;
+import org.modelopt.model.Model;
+import org.modelopt.tensor.Tensor;
+
+/**
+ * The activations of all samples between two layers of a model. Samples run one at a time, in
+ * order, and never see each other.
+ */
+public final class Activations implements AutoCloseable {
+  /** Receives what the last layer gives for one sample; the tensor is gone afterwards. */
+  @FunctionalInterface
+  public interface Output {
+    /** Called in sample order. */
+    void accept(int sample, Tensor activation);
+  }
+
+  /** Called after each sample of a layer. */
+  @FunctionalInterface
+  public interface Tick {
+    /** One more sample is done. */
+    void tick();
+  }
+
+  private final ActivationStore store;
+
+  private Activations(ActivationStore store) {
+    this.store = store;
+  }
+
+  /**
+   * The inputs of the first layer.
+   *
+   * @param samples as {@link Model#input} takes them
+   */
+  public static Activations of(Model model, List<Tensor> samples, Pass pass, JobOptions options) {
+    ActivationStore store =
+        new ActivationStore(samples.size(), options.activationBytes(), options.spillDirectory());
+    try {
+      for (int i = 0; i < samples.size(); i++) {
+        try (Scope scope = pass.backend().openScope()) {
+          Tensor input = model.input(samples.get(i), pass.precision(), pass.backend(), scope);
+          store.put(i, input, pass.backend(), scope);
+        }
+      }
+      return new Activations(store);
+    } catch (RuntimeException | Error e) {
+      store.close();
+      throw e;
+    }
+  }
+
+  /** Number of samples. */
+  public int samples() {
+    return store.samples();
+  }
+
+  /** Bytes held in a file because memory for activations was used up. */
+  public long spilledBytes() {
+    return store.spilledBytes();
+  }
+
+  /** Runs {@code layer} on every sample; its results become the activations. */
+  public void advance(Layer layer, LayerParameters parameters, Pass pass, Tick tick) {
+    for (int i = 0; i < samples(); i++) {
+      try (Scope scope = pass.backend().openScope()) {
+        store.put(i, run(i, layer, parameters, pass, scope), pass.backend(), scope);
+      }
+      tick.tick();
+    }
+  }
+
+  /** Runs {@code layer} on every sample and hands the results out; the activations stay. */
+  public void drain(Layer layer, LayerParameters parameters, Pass pass, Output output, Tick tick) {
+    for (int i = 0; i < samples(); i++) {
+      try (Scope scope = pass.backend().openScope()) {
+        output.accept(i, run(i, layer, parameters, pass, scope));
+      }
+      tick.tick();
+    }
+  }
+
+  private Tensor run(int sample, Layer layer, LayerParameters parameters, Pass pass, Scope scope) {
+    Tensor x = store.get(sample, pass.backend(), scope);
+    int rows = Math.toIntExact(x.shape().dim(0));
+    return layer.forward(x, new ForwardPass(pass, parameters, scope, 0, rows));
+  }
+
+  @Override
+  public void close() {
+    store.close();
+  }
+}

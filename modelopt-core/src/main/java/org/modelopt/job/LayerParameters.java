@@ -1,0 +1,104 @@
+package org.modelopt.job;
+
+import java.lang.foreign.Arena;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Optional;
+import org.modelopt.compute.Scope;
+import org.modelopt.decision.Quantization;
+import org.modelopt.error.ModelOptException;
+import org.modelopt.model.InputGroup;
+import org.modelopt.model.Layer;
+import org.modelopt.model.Linear;
+import org.modelopt.model.Model;
+import org.modelopt.tensor.Tensor;
+
+/** The parameters of one layer on a pass's device, in its precision; closing gives them back. */
+public final class LayerParameters implements AutoCloseable {
+  private final Arena arena = Arena.ofShared();
+  private final Scope scope;
+  private final Map<String, Tensor> tensors = new HashMap<>();
+
+  private LayerParameters(Scope scope) {
+    this.scope = scope;
+  }
+
+  /**
+   * Brings the parameters of {@code layer} to the device; weights that the pass simulates as
+   * quantized hold what their codes stand for.
+   *
+   * @throws org.modelopt.error.CheckpointException if a tensor is missing or cannot be read
+   * @throws org.modelopt.error.DeviceException if they do not fit the device
+   */
+  public static LayerParameters load(Model model, Layer layer, Pass pass) {
+    LayerParameters loaded = new LayerParameters(pass.backend().openScope());
+    try {
+      for (InputGroup group : layer.inputGroups()) {
+        for (Linear linear : group.linears()) {
+          loaded.addWeight(model, linear, pass);
+          if (linear.hasBias()) {
+            loaded.add(model, linear.biasName(), pass);
+          }
+        }
+      }
+      for (String name : layer.parameterNames()) {
+        loaded.add(model, name, pass);
+      }
+      return loaded;
+    } catch (RuntimeException | Error e) {
+      loaded.close();
+      throw e;
+    }
+  }
+
+  private void addWeight(Model model, Linear linear, Pass pass) {
+    Optional<Quantization> quantization = pass.simulated().weight(linear.name());
+    if (quantization.isEmpty()) {
+      Tensor weight = Weights.open(model, linear, pass, arena);
+      tensors.put(linear.name(), pass.backend().toDevice(weight, pass.precision().dtype(), scope));
+      return;
+    }
+    try (Arena temporary = Arena.ofShared()) {
+      Tensor weight = Weights.open(model, linear, pass, temporary);
+      Tensor simulated = Weights.simulate(weight, quantization.get(), pass, temporary);
+      tensors.put(linear.name(), copied(simulated, pass));
+    }
+  }
+
+  /** A device tensor that does not share memory with {@code host}. */
+  private Tensor copied(Tensor host, Pass pass) {
+    Tensor device = pass.backend().toDevice(host, pass.precision().dtype(), scope);
+    if (device != host) {
+      return device;
+    }
+    Tensor copy = scope.allocate(host.dtype(), host.shape());
+    copy.segment().copyFrom(host.segment());
+    return copy;
+  }
+
+  private void add(Model model, String name, Pass pass) {
+    Tensor stored = model.tensors().open(name, arena);
+    tensors.put(name, pass.backend().toDevice(stored, pass.precision().dtype(), scope));
+  }
+
+  /** Weight of {@code linear}. */
+  Tensor weight(Linear linear) {
+    return get(linear.name());
+  }
+
+  /** The parameter whose stored tensor is called {@code name}. */
+  Tensor get(String name) {
+    Tensor tensor = tensors.get(name);
+    if (tensor == null) {
+      throw new ModelOptException(
+          "parameter " + name + " is not among those its layer declared: " + tensors.keySet());
+    }
+    return tensor;
+  }
+
+  @Override
+  public void close() {
+    scope.close();
+    arena.close();
+  }
+}

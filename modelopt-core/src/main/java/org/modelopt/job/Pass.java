@@ -1,0 +1,67 @@
+package org.modelopt.job;
+
+import java.util.HashMap;
+import java.util.Map;
+import org.modelopt.compute.Backend;
+import org.modelopt.compute.Precision;
+import org.modelopt.decision.Decisions;
+import org.modelopt.numeric.QuantSpec;
+import org.modelopt.numeric.Quantizer;
+import org.modelopt.numeric.Quantizers;
+import org.modelopt.statistics.Observer;
+
+/** What a forward pass computes on, in which precision, what it observes and what it simulates. */
+public final class Pass {
+  private final Backend backend;
+  private final Precision precision;
+  private final Observer observer;
+  private final Decisions simulated;
+  private final Map<QuantSpec, Quantizer> quantizers = new HashMap<>();
+
+  private Pass(Backend backend, Precision precision, Observer observer, Decisions simulated) {
+    this.backend = backend;
+    this.precision = precision;
+    this.observer = observer;
+    this.simulated = simulated;
+  }
+
+  /** A pass that neither observes nor quantizes. */
+  public static Pass plain(Backend backend, Precision precision) {
+    return new Pass(backend, precision, Observer.NONE, Decisions.NONE);
+  }
+
+  /** A copy that shows inputs and caches, as they are before quantization, to {@code observer}. */
+  public Pass observedBy(Observer newObserver) {
+    return new Pass(backend, precision, newObserver, simulated);
+  }
+
+  /** A copy that quantizes and dequantizes weights, inputs and caches as decided. */
+  public Pass simulating(Decisions decisions) {
+    return new Pass(backend, precision, observer, decisions);
+  }
+
+  /** The device. */
+  public Backend backend() {
+    return backend;
+  }
+
+  /** Type of activations and weights. */
+  public Precision precision() {
+    return precision;
+  }
+
+  /** What looks on. */
+  public Observer observer() {
+    return observer;
+  }
+
+  /** What is simulated. */
+  public Decisions simulated() {
+    return simulated;
+  }
+
+  /** The quantizer of {@code spec} on this pass's device. */
+  public Quantizer quantizer(QuantSpec spec) {
+    return quantizers.computeIfAbsent(spec, key -> Quantizers.of(key, backend));
+  }
+}

@@ -1,0 +1,45 @@
+package org.modelopt.quantize;
+
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+import org.modelopt.compute.Precision;
+import org.modelopt.config.Config;
+import org.modelopt.config.Plan;
+import org.modelopt.data.SampleSet;
+import org.modelopt.decision.Decisions;
+import org.modelopt.model.Model;
+import org.modelopt.statistics.Statistics;
+
+/**
+ * A model and what was decided for it. The model's weights are untouched; decisions are applied
+ * when the model is run with simulated quantization or exported. Valid as long as the model is
+ * open.
+ *
+ * @param model the model
+ * @param config what was asked for
+ * @param plan which module got which format
+ * @param decisions the scales
+ * @param statistics what calibration saw, by input group and cache site
+ * @param samples the calibration data, if the config needed any
+ * @param precision type of activations during calibration
+ */
+public record QuantizedModel(
+    Model model,
+    Config config,
+    Plan plan,
+    Decisions decisions,
+    Map<String, Statistics> statistics,
+    Optional<SampleSet> samples,
+    Precision precision) {
+  /** Copies the map, keeping its order. */
+  public QuantizedModel {
+    statistics = Collections.unmodifiableMap(new LinkedHashMap<>(statistics));
+  }
+
+  /** What was done, in a few lines for people. */
+  public String summary() {
+    return QuantizationSummary.of(this);
+  }
+}
