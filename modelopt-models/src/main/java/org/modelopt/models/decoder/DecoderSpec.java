@@ -16,6 +16,9 @@ import org.modelopt.compute.NormSpec;
  */
 public record DecoderSpec(
     int vocabulary, int hidden, NormSpec norm, List<BlockSpec> blocks, boolean tiedHead) {
+  /** Name of the output head's weight where it is not the embedding. */
+  public static final String HEAD = "lm_head.weight";
+
   /** Name of the embedding's tensor. */
   public static final String EMBEDDING = "model.embed_tokens.weight";
 

@@ -18,7 +18,7 @@ final class OutputHead implements Layer {
 
   OutputHead(DecoderSpec spec) {
     this.norm = spec.norm();
-    String weight = spec.tiedHead() ? DecoderSpec.EMBEDDING : NAME + ".weight";
+    String weight = spec.tiedHead() ? DecoderSpec.EMBEDDING : DecoderSpec.HEAD;
     this.head =
         InputGroup.of(new Linear(NAME, spec.vocabulary(), spec.hidden(), false, weight));
   }
