@@ -7,13 +7,13 @@ import java.util.concurrent.atomic.AtomicLong;
 import org.modelopt.compute.Scope;
 import org.modelopt.compute.Workers;
 import org.modelopt.error.CheckpointException;
+import org.modelopt.numeric.Arithmetic;
 import org.modelopt.numeric.Conversion;
 import org.modelopt.numeric.FloatFormat;
 import org.modelopt.numeric.NonFinite;
 import org.modelopt.numeric.QuantSpec;
 import org.modelopt.numeric.QuantizedTensor;
 import org.modelopt.numeric.Quantizer;
-import org.modelopt.numeric.Quotient;
 import org.modelopt.numeric.Scales;
 import org.modelopt.tensor.DType;
 import org.modelopt.tensor.Shape;
@@ -83,7 +83,8 @@ final class HostQuantizer implements Quantizer {
   }
 
   private float scaleOf(float amax) {
-    float scale = amax / spec.format().maxFinite();
+    float max = spec.format().maxFinite();
+    float scale = conversion.arithmetic() == Arithmetic.TORCH_CUDA ? amax * (1f / max) : amax / max;
     return scale == 0 ? 1f : scale;
   }
 
@@ -152,10 +153,13 @@ final class HostQuantizer implements Quantizer {
   }
 
   private int code(Tensor tensor, long index, float scale) {
-    float quotient = read(tensor, index) / scale;
-    if (conversion.quotient() == Quotient.ELEMENT_TYPE) {
-      quotient = roundTo(tensor.dtype(), quotient);
-    }
+    float x = read(tensor, index);
+    float quotient =
+        switch (conversion.arithmetic()) {
+          case FLOAT32 -> x / scale;
+          case TORCH_CPU -> roundTo(tensor.dtype(), x / scale);
+          case TORCH_CUDA -> roundTo(tensor.dtype(), x / roundTo(tensor.dtype(), scale));
+        };
     return FloatCodec.encode((FloatFormat) spec.format(), quotient);
   }
 

@@ -11,11 +11,11 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.modelopt.compute.Workers;
 import org.modelopt.error.CheckpointException;
+import org.modelopt.numeric.Arithmetic;
 import org.modelopt.numeric.Conversion;
 import org.modelopt.numeric.NonFinite;
 import org.modelopt.numeric.QuantSpec;
 import org.modelopt.numeric.Quantizer;
-import org.modelopt.numeric.Quotient;
 import org.modelopt.numeric.Scales;
 import org.modelopt.tensor.DType;
 import org.modelopt.tensor.Shape;
@@ -75,13 +75,29 @@ class Fp8PerTensorTest {
   }
 
   @Test
-  void quotientsAreNotRoundedToTheElementTypeUnlessAsked() {
+  void roundsAsPyTorchDoesOnlyWhenAsked() {
     Tensor weights = bf16(-.006317138671875f, .007720947265625f);
     Scales scales = Scales.of(scalar(.00020381381909828633f));
-    Quantizer reference = fp8.with(Conversion.DEFAULT.withQuotient(Quotient.ELEMENT_TYPE));
     assertArrayEquals(new int[] {223, 97}, bytes(fp8.quantize(weights, scales, arena).codes()));
     assertArrayEquals(
-        new int[] {224, 98}, bytes(reference.quantize(weights, scales, arena).codes()));
+        new int[] {224, 98},
+        bytes(with(Arithmetic.TORCH_CPU).quantize(weights, scales, arena).codes()));
+    assertArrayEquals(
+        new int[] {224, 97},
+        bytes(with(Arithmetic.TORCH_CUDA).quantize(weights, scales, arena).codes()));
+  }
+
+  @Test
+  void scalesAsPyTorchOnGpusWhenAsked() {
+    Tensor amax = scalar(.25390625f);
+    assertEquals(0x1.292492p-11f, fp8.scalesOfAmax(amax, arena).values().getFloat(0));
+    assertEquals(
+        0x1.292494p-11f,
+        with(Arithmetic.TORCH_CUDA).scalesOfAmax(amax, arena).values().getFloat(0));
+  }
+
+  private Quantizer with(Arithmetic arithmetic) {
+    return fp8.with(Conversion.DEFAULT.withArithmetic(arithmetic));
   }
 
   @Test
