@@ -74,8 +74,8 @@ public final class HfModel implements Model {
   /**
    * Opens a checkpoint directory.
    *
-   * @throws CheckpointException if a file is missing or malformed, the architecture is not known, or
-   *     the tensors are not those that config.json calls for
+   * @throws CheckpointException if a file is missing or malformed, the architecture is not known,
+   *     or the tensors are not those that config.json calls for
    */
   public static HfModel open(Path directory) {
     if (!Files.isDirectory(directory)) {

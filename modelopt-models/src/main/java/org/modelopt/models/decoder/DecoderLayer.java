@@ -70,9 +70,8 @@ final class DecoderLayer implements Layer {
             norms.afterAttention(),
             norms.beforeFeedForward(),
             norms.afterFeedForward())
-        .forEach(
-            place ->
-                place.ifPresent(norming -> parameters.put(parameter(norming), Shape.of(hidden))));
+        .forEach(place ->
+            place.ifPresent(norming -> parameters.put(parameter(norming), Shape.of(hidden))));
   }
 
   private String parameter(String module) {
@@ -149,8 +148,7 @@ final class DecoderLayer implements Layer {
     List<Tensor> products = run.linears(gateUp, x);
     Tensor gated =
         run.backend()
-            .gated(
-                spec.feedForward().activation(), products.get(0), products.get(1), run.scope());
+            .gated(spec.feedForward().activation(), products.get(0), products.get(1), run.scope());
     return run.linear(down, gated);
   }
 }

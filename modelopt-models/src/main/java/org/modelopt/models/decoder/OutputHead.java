@@ -19,8 +19,7 @@ final class OutputHead implements Layer {
   OutputHead(DecoderSpec spec) {
     this.norm = spec.norm();
     String weight = spec.tiedHead() ? DecoderSpec.EMBEDDING : DecoderSpec.HEAD;
-    this.head =
-        InputGroup.of(new Linear(NAME, spec.vocabulary(), spec.hidden(), false, weight));
+    this.head = InputGroup.of(new Linear(NAME, spec.vocabulary(), spec.hidden(), false, weight));
   }
 
   @Override

@@ -5,8 +5,8 @@ import java.util.List;
 /**
  * How rotary frequencies are stretched for sequences longer than those of pre-training.
  *
- * <p>With d rotary dimensions and base b the plain inverse frequencies are {@code inv_i = b^(-2i/d)},
- * i = 0 to d/2 - 1, computed in float32 as the reference does. Source: {@code
+ * <p>With d rotary dimensions and base b the plain inverse frequencies are {@code inv_i =
+ * b^(-2i/d)}, i = 0 to d/2 - 1, computed in float32 as the reference does. Source: {@code
  * modeling_rope_utils.py} of transformers.
  */
 public sealed interface RotaryScaling {
@@ -76,9 +76,9 @@ public sealed interface RotaryScaling {
   }
 
   /**
-   * Long wavelengths w = 2 pi / inv are stretched, short ones kept, those between blended: {@code w >
-   * original/low: inv/factor; w < original/high: inv; else (1-s) inv/factor + s inv} with {@code s =
-   * (original/w - low) / (high - low)}.
+   * Long wavelengths w = 2 pi / inv are stretched, short ones kept, those between blended: {@code w
+   * > original/low: inv/factor; w < original/high: inv; else (1-s) inv/factor + s inv} with {@code
+   * s = (original/w - low) / (high - low)}.
    *
    * @param factor ratio of new to old length
    * @param lowFrequencyFactor low
@@ -109,8 +109,8 @@ public sealed interface RotaryScaling {
   }
 
   /**
-   * YaRN: dimensions that turn often within the original length are kept, those that turn seldom are
-   * stretched, with a linear ramp between: {@code inv' = ramp inv/factor + (1 - ramp) inv}.
+   * YaRN: dimensions that turn often within the original length are kept, those that turn seldom
+   * are stretched, with a linear ramp between: {@code inv' = ramp inv/factor + (1 - ramp) inv}.
    *
    * <p>Source: Peng et al., "YaRN: Efficient Context Window Extension of Large Language Models",
    * 2023, section 3.2.

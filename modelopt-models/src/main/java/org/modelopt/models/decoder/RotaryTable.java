@@ -66,8 +66,8 @@ final class RotaryTable {
   }
 
   /**
-   * Frequencies differ between sequences: the tables of all sequences stand one after the other, and
-   * the rows are read as one sequence. So a sample gives the same bits in any company.
+   * Frequencies differ between sequences: the tables of all sequences stand one after the other,
+   * and the rows are read as one sequence. So a sample gives the same bits in any company.
    */
   private Angles perSequence(int[] starts) {
     int rows = starts[starts.length - 1];
@@ -84,9 +84,7 @@ final class RotaryTable {
     // Collected with the table; a few hundred kilobytes to a few megabytes.
     Arena arena = Arena.ofAuto();
     return new Angles(
-        Tensor.allocate(arena, DType.F32, shape),
-        Tensor.allocate(arena, DType.F32, shape),
-        starts);
+        Tensor.allocate(arena, DType.F32, shape), Tensor.allocate(arena, DType.F32, shape), starts);
   }
 
   private void fill(Angles angles, int firstRow, int positions, float[] inverse) {

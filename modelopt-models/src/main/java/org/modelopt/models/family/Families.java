@@ -6,7 +6,9 @@ import java.util.stream.Collectors;
 import org.modelopt.error.CheckpointException;
 import org.modelopt.models.hf.HfConfig;
 
-/** The families that are known. A new one is a line here and a function in {@link Llama}'s style. */
+/**
+ * The families that are known. A new one is a line here and a function in {@link Llama}'s style.
+ */
 public final class Families {
   private static final List<Family> ALL =
       List.of(new Family("llama", "LlamaForCausalLM", Llama::read));

@@ -11,7 +11,8 @@ import org.modelopt.models.hf.HfConfig;
  * @param architecture what {@code architectures} in config.json says
  * @param reader makes the description of a model from its config.json
  */
-public record Family(String modelType, String architecture, Function<HfConfig, DecoderSpec> reader) {
+public record Family(
+    String modelType, String architecture, Function<HfConfig, DecoderSpec> reader) {
   /**
    * The description of the model that {@code config} is about.
    *

@@ -52,8 +52,7 @@ final class RotaryFields {
     if (!(theta > 1)) {
       throw config.unusable("rope_theta", "a number greater than 1");
     }
-    RotaryScaling scaling =
-        section.map(s -> scaling(s, dims)).orElseGet(RotaryScaling.None::new);
+    RotaryScaling scaling = section.map(s -> scaling(s, dims)).orElseGet(RotaryScaling.None::new);
     return new RotarySpec(dims, theta, scaling);
   }
 
@@ -74,8 +73,7 @@ final class RotaryFields {
               s.count("original_max_position_embeddings"));
       case "yarn" -> yarn(s);
       case "longrope", "su" -> longRope(s, dims);
-      default ->
-          throw s.unusable(key, "one of default, linear, dynamic, llama3, yarn, longrope");
+      default -> throw s.unusable(key, "one of default, linear, dynamic, llama3, yarn, longrope");
     };
   }
 

@@ -175,9 +175,7 @@ public final class HfConfig {
   /** A list of texts, if the field is there. */
   public Optional<List<String>> findTexts(String field) {
     return findList(
-        field,
-        "a list of texts",
-        (node, list) -> node.isString() && list.add(node.stringValue()));
+        field, "a list of texts", (node, list) -> node.isString() && list.add(node.stringValue()));
   }
 
   /** A list of numbers, if the field is there. */

@@ -30,8 +30,8 @@ public final class TensorCheck {
   }
 
   /**
-   * Checks that the tensors of {@code expected} are there with their shapes and in F32, F16 or BF16,
-   * and that there are no others.
+   * Checks that the tensors of {@code expected} are there with their shapes and in F32, F16 or
+   * BF16, and that there are no others.
    *
    * @param ignored a tensor that may be there without being expected
    * @throws CheckpointException with all that is wrong of the first kind: missing, shape, type,

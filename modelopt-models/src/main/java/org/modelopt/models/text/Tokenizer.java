@@ -39,9 +39,9 @@ final class Tokenizer {
     } catch (NoSuchFileException e) {
       throw new CheckpointException(
           file
-              + " is missing, so text cannot be turned into tokens; copy it from the original model,"
-              + " have it made with AutoTokenizer.from_pretrained(…).save_pretrained(…), or give"
-              + " rows of token ids instead of text",
+              + " is missing, so text cannot be turned into tokens; copy it from the original"
+              + " model, have it made with AutoTokenizer.from_pretrained(…).save_pretrained(…), or"
+              + " give rows of token ids instead of text",
           e);
     } catch (CharacterCodingException e) {
       throw new CheckpointException(file + " is not UTF-8; the download is damaged", e);
@@ -75,8 +75,7 @@ final class Tokenizer {
 
   String decode(int[] ids, boolean skipSpecialTokens) {
     try {
-      return library.decode(
-          handle, Arrays.stream(ids).asLongStream().toArray(), skipSpecialTokens);
+      return library.decode(handle, Arrays.stream(ids).asLongStream().toArray(), skipSpecialTokens);
     } finally {
       Reference.reachabilityFence(this);
     }

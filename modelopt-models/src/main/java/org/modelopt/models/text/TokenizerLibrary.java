@@ -13,8 +13,8 @@ import org.modelopt.error.DeviceException;
 /**
  * The native tokenizer library, unpacked from its jar and loaded when it is first needed.
  *
- * <p>DJL's own loader is passed by: on a host with a GPU it looks for a CUDA build of the library on
- * the network, and its tokenizer class reports its use to a network address, unless a system
+ * <p>DJL's own loader is passed by: on a host with a GPU it looks for a CUDA build of the library
+ * on the network, and its tokenizer class reports its use to a network address, unless a system
  * property of the whole process forbids both. The CPU build in the jar is all that is needed.
  */
 final class TokenizerLibrary {
@@ -48,6 +48,7 @@ final class TokenizerLibrary {
     return TokenizersLibrary.LIB;
   }
 
+  @SuppressWarnings("restricted") // loading native code is what this class is for
   private static void load() throws IOException {
     Path directory = Files.createTempDirectory("modelopt-tokenizers");
     try {
