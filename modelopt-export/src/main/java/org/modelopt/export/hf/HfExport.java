@@ -94,14 +94,16 @@ public final class HfExport {
     }
     HfTensors tensors = HfTensors.of(quantized);
     ShardPlan plan =
-        ShardPlan.of(tensors.tensors().stream().map(OutputTensor::info).toList(), shardBytes);
+        ShardPlan.of(
+            tensors.tensors().stream().map(OutputTensor::info).toList(), shardBytes);
     try (Publication publication = Publication.ofDirectory(target)) {
       publication.requireFreeBytes(plan.fileBytes());
       writeTensors(publication.path(), plan, tensors.tensors());
       writeConfiguration(publication.path(), model, tensors.description());
       VerifyReport report =
           Verifier.verify(
-              publication.path(), VerifyOptions.of(consumers).withOriginal(model.directory()));
+              publication.path(),
+              VerifyOptions.of(consumers).withOriginal(model.directory()));
       if (!report.passed()) {
         throw new ExportException(
             "the export of %s did not pass its own check and was not published:%n%s"
@@ -140,7 +142,8 @@ public final class HfExport {
     ObjectNode config = model.config().json();
     config.set("quantization_config", description.flat());
     write(directory.resolve("config.json"), QuantizationJson.text(config));
-    write(directory.resolve("hf_quant_config.json"), QuantizationJson.text(description.nested()));
+    write(
+        directory.resolve("hf_quant_config.json"), QuantizationJson.text(description.nested()));
     for (Path file : model.companionFiles()) {
       try {
         Files.copy(file, directory.resolve(file.getFileName()));
