@@ -1,6 +1,11 @@
 package org.modelopt;
 
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.util.Objects;
 import java.util.Optional;
+import java.util.Properties;
 import org.modelopt.compute.Backend;
 import org.modelopt.config.Config;
 import org.modelopt.config.Plan;
@@ -19,6 +24,17 @@ public final class ModelOpt {
   private static final Logger LOG = LoggerFactory.getLogger(ModelOpt.class);
 
   private ModelOpt() {}
+
+  /** Version of this library, for example {@code 0.1.0}. */
+  public static String version() {
+    Properties properties = new Properties();
+    try (InputStream in = ModelOpt.class.getResourceAsStream("version.properties")) {
+      properties.load(Objects.requireNonNull(in, "version.properties is not in the jar"));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    return properties.getProperty("version", "unknown");
+  }
 
   /**
    * What {@code config} would do to {@code model}, module by module. Runs nothing.

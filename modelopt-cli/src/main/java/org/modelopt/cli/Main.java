@@ -1,12 +1,70 @@
 package org.modelopt.cli;
 
+import java.io.PrintWriter;
+import org.modelopt.error.ModelOptException;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.HelpCommand;
+import picocli.CommandLine.IVersionProvider;
+
 /** Entry point of the {@code modelopt} command. */
+@Command(
+    name = "modelopt",
+    description = "Makes checkpoints of large language models smaller and faster.",
+    mixinStandardHelpOptions = true,
+    versionProvider = Main.Version.class,
+    subcommands = {
+      DemoCommand.class,
+      QuantizeCommand.class,
+      EvalCommand.class,
+      VerifyCommand.class,
+      InspectCommand.class,
+      ForwardCommand.class,
+      HelpCommand.class
+    },
+    exitCodeListHeading = "%nExit codes:%n",
+    exitCodeList = {
+      "0:done; for verify: nothing found",
+      "1:failed: the message says what, where and what now; for verify: something found",
+      "2:the command line could not be understood",
+      "3:a defect of this program: please report the stack trace"
+    },
+    footer = {"", "Start with: modelopt demo"})
 public final class Main {
+  private static final int EXIT_FAILED = 1;
+  private static final int EXIT_DEFECT = 3;
+
   private Main() {}
 
-  /** Prints the version. */
+  /** Runs the command and ends the process with its exit code. */
   public static void main(String[] args) {
-    String version = Main.class.getPackage().getImplementationVersion();
-    System.out.println("modelopt " + (version == null ? "(unpackaged)" : version));
+    System.exit(commandLine().execute(args));
+  }
+
+  /** The command, ready to execute; does not end the process. */
+  static CommandLine commandLine() {
+    return new CommandLine(new Main())
+        .setCaseInsensitiveEnumValuesAllowed(true)
+        .setUsageHelpAutoWidth(true)
+        .setExecutionExceptionHandler(Main::report);
+  }
+
+  private static int report(Exception failure, CommandLine command, CommandLine.ParseResult args) {
+    PrintWriter err = command.getErr();
+    if (failure instanceof ModelOptException || failure instanceof IllegalArgumentException) {
+      err.println("modelopt: " + failure.getMessage());
+      return EXIT_FAILED;
+    }
+    err.println("modelopt: unexpected failure; please report this:");
+    failure.printStackTrace(err);
+    return EXIT_DEFECT;
+  }
+
+  /** Reads the version that the build wrote into the jar. */
+  static final class Version implements IVersionProvider {
+    @Override
+    public String[] getVersion() {
+      return new String[] {"modelopt " + org.modelopt.ModelOpt.version()};
+    }
   }
 }

@@ -52,9 +52,9 @@ public interface Backend extends AutoCloseable {
   Tensor rmsNorm(Tensor x, Tensor weight, NormSpec spec, Scope scope);
 
   /**
-   * Rotary position embedding of each head of {@code x} {@code [t, heads * headSize]}: within a head
-   * elements i and i + d/2 of the first d are rotated by angle(position, i); the rest stays. In
-   * BFLOAT16, cos, sin, both products and the sum are each rounded.
+   * Rotary position embedding of each head of {@code x} {@code [t, heads * headSize]}: within a
+   * head elements i and i + d/2 of the first d are rotated by angle(position, i); the rest stays.
+   * In BFLOAT16, cos, sin, both products and the sum are each rounded.
    *
    * @param cos F32 {@code [positions, d/2]}, rows at least the longest sequence
    * @param sin like {@code cos}

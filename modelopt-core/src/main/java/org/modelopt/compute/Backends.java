@@ -45,11 +45,10 @@ public final class Backends {
     return all.stream()
         .filter(provider -> provider.name().equals(name))
         .findFirst()
-        .orElseThrow(
-            () ->
-                new DeviceException(
-                    "no backend \"%s\"; there are: %s"
-                        .formatted(name, all.stream().map(BackendProvider::name).toList())))
+        .orElseThrow(() ->
+            new DeviceException(
+                "no backend \"%s\"; there are: %s"
+                    .formatted(name, all.stream().map(BackendProvider::name).toList())))
         .open(options);
   }
 

@@ -7,8 +7,8 @@ public enum Precision {
   /** Activations and weights in float32. */
   FLOAT32(DType.F32),
   /**
-   * Activations and weights in bfloat16, each operation's result rounded to it, sums in float32: the
-   * arithmetic of a model loaded with {@code dtype=bfloat16}.
+   * Activations and weights in bfloat16, each operation's result rounded to it, sums in float32:
+   * the arithmetic of a model loaded with {@code dtype=bfloat16}.
    */
   BFLOAT16(DType.BF16);
 

@@ -14,8 +14,8 @@ public interface Scope extends AutoCloseable {
   /**
    * A new tensor with undefined content.
    *
-   * @throws org.modelopt.error.DeviceException if the device has not enough memory; the message says
-   *     how much was asked for
+   * @throws org.modelopt.error.DeviceException if the device has not enough memory; the message
+   *     says how much was asked for
    */
   Tensor allocate(DType dtype, Shape shape);
 

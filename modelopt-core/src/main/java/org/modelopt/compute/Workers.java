@@ -98,7 +98,8 @@ public final class Workers implements AutoCloseable {
       try {
         future.get();
       } catch (ExecutionException e) {
-        failure = failure != null ? failure : asUnchecked(Objects.requireNonNullElse(e.getCause(), e));
+        failure =
+            failure != null ? failure : asUnchecked(Objects.requireNonNullElse(e.getCause(), e));
       } catch (InterruptedException e) {
         Thread.currentThread().interrupt();
         failure = failure != null ? failure : new IllegalStateException("interrupted", e);

@@ -6,6 +6,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Stream;
 import org.modelopt.error.ConfigException;
+import org.modelopt.numeric.Conversion;
 import org.modelopt.numeric.QuantSpec;
 
 /**
@@ -15,8 +16,11 @@ import org.modelopt.numeric.QuantSpec;
  * @param name name for reports and command lines
  * @param rules in order
  * @param algorithm how scales are found
+ * @param weightConversion how weights become codes; {@link Conversion#DEFAULT} rounds to the
+ *     nearest
  */
-public record Config(String name, List<Rule> rules, Algorithm algorithm) {
+public record Config(
+    String name, List<Rule> rules, Algorithm algorithm, Conversion weightConversion) {
   /**
    * Modules that quantization leaves alone unless a later rule says otherwise: routers, output
    * heads, convolutions and vision parts. Source: the reference's list of quantizers that are off
@@ -64,7 +68,8 @@ public record Config(String name, List<Rule> rules, Algorithm algorithm) {
     return new Config(
         name,
         Stream.concat(Stream.of(rules), DEFAULT_EXCLUDED.stream()).toList(),
-        new Algorithm.Max());
+        new Algorithm.Max(),
+        Conversion.DEFAULT);
   }
 
   /** All presets, in the order of their listing. */
@@ -89,19 +94,27 @@ public record Config(String name, List<Rule> rules, Algorithm algorithm) {
 
   /** A copy with another name. */
   public Config withName(String newName) {
-    return new Config(newName, rules, algorithm);
+    return new Config(newName, rules, algorithm, weightConversion);
   }
 
   /** A copy with one more rule, which overrides the earlier ones. */
   public Config withRule(Rule rule) {
     List<Rule> more = new ArrayList<>(rules);
     more.add(rule);
-    return new Config(name, more, algorithm);
+    return new Config(name, more, algorithm, weightConversion);
   }
 
   /** A copy that leaves weight and input of the modules that fit {@code pattern} as they are. */
   public Config withoutModules(String pattern) {
     return withRule(Rule.exclude(pattern));
+  }
+
+  /**
+   * A copy whose weights become codes by {@code conversion}; for files that equal those of another
+   * tool byte for byte.
+   */
+  public Config withWeightConversion(Conversion conversion) {
+    return new Config(name, rules, algorithm, conversion);
   }
 
   /** A copy that quantizes the keys and values that attention caches. */

@@ -11,8 +11,6 @@ import org.modelopt.model.InputGroup;
 import org.modelopt.model.Layer;
 import org.modelopt.model.Linear;
 import org.modelopt.model.Model;
-import org.modelopt.numeric.Quantizer;
-import org.modelopt.tensor.DType;
 import org.modelopt.tensor.Tensor;
 
 /** The parameters of one layer on a pass's device, in its precision; closing gives them back. */
@@ -56,22 +54,15 @@ public final class LayerParameters implements AutoCloseable {
   private void addWeight(Model model, Linear linear, Pass pass) {
     Optional<Quantization> quantization = pass.simulated().weight(linear.name());
     if (quantization.isEmpty()) {
-      add(model, linear.weightName(), linear.name(), pass);
+      Tensor weight = Weights.open(model, linear, pass, arena);
+      tensors.put(linear.name(), pass.backend().toDevice(weight, pass.precision().dtype(), scope));
       return;
     }
     try (Arena temporary = Arena.ofShared()) {
-      Tensor stored = model.tensors().open(linear.weightName(), temporary);
-      Tensor simulated = quantizeAndBack(stored, quantization.get(), pass, temporary);
+      Tensor weight = Weights.open(model, linear, pass, temporary);
+      Tensor simulated = Weights.simulate(weight, quantization.get(), pass, temporary);
       tensors.put(linear.name(), copied(simulated, pass));
     }
-  }
-
-  private static Tensor quantizeAndBack(
-      Tensor weight, Quantization quantization, Pass pass, Arena arena) {
-    Quantizer quantizer = pass.quantizer(quantization.spec());
-    Tensor values = Tensor.allocate(arena, DType.F32, weight.shape());
-    quantizer.dequantize(quantizer.quantize(weight, quantization.scales(), arena), values);
-    return values;
   }
 
   /** A device tensor that does not share memory with {@code host}. */
@@ -86,11 +77,7 @@ public final class LayerParameters implements AutoCloseable {
   }
 
   private void add(Model model, String name, Pass pass) {
-    add(model, name, name, pass);
-  }
-
-  private void add(Model model, String storedName, String name, Pass pass) {
-    Tensor stored = model.tensors().open(storedName, arena);
+    Tensor stored = model.tensors().open(name, arena);
     tensors.put(name, pass.backend().toDevice(stored, pass.precision().dtype(), scope));
   }
 

@@ -5,6 +5,7 @@ import java.util.Map;
 import org.modelopt.compute.Backend;
 import org.modelopt.compute.Precision;
 import org.modelopt.decision.Decisions;
+import org.modelopt.model.Model;
 import org.modelopt.numeric.QuantSpec;
 import org.modelopt.numeric.Quantizer;
 import org.modelopt.numeric.Quantizers;
@@ -28,6 +29,15 @@ public final class Pass {
   /** A pass that neither observes nor quantizes. */
   public static Pass plain(Backend backend, Precision precision) {
     return new Pass(backend, precision, Observer.NONE, Decisions.NONE);
+  }
+
+  /** A pass of {@code model} as it is stored: a quantized checkpoint runs quantized. */
+  public static Pass of(Model model, Backend backend, JobOptions options) {
+    return new Pass(
+        backend,
+        options.precisionFor(model),
+        Observer.NONE,
+        model.storedDecisions().orElse(Decisions.NONE));
   }
 
   /** A copy that shows inputs and caches, as they are before quantization, to {@code observer}. */

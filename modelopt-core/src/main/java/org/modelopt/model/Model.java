@@ -1,5 +1,6 @@
 package org.modelopt.model;
 
+import java.lang.foreign.Arena;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
@@ -9,6 +10,7 @@ import org.modelopt.compute.Scope;
 import org.modelopt.data.CalibrationData;
 import org.modelopt.data.TextEncoder;
 import org.modelopt.decision.Decisions;
+import org.modelopt.numeric.QuantizedTensor;
 import org.modelopt.tensor.Tensor;
 import org.modelopt.tensor.TensorSource;
 
@@ -52,8 +54,18 @@ public interface Model extends AutoCloseable {
   }
 
   /**
-   * What is quantized already, where the source is a quantized checkpoint: inputs and caches to
-   * simulate. Weights do not appear: {@link #tensors()} gives the values their codes stand for.
+   * The weight of {@code linear} as codes and scales, where the source is a quantized checkpoint
+   * and holds it so.
+   *
+   * @param arena owner of the codes' memory
+   */
+  default Optional<QuantizedTensor> storedCodes(Linear linear, Arena arena) {
+    return Optional.empty();
+  }
+
+  /**
+   * What else is quantized already, where the source is a quantized checkpoint: inputs and caches
+   * that a forward pass has to simulate. Weights do not appear, see {@link #storedCodes}.
    */
   default Optional<Decisions> storedDecisions() {
     return Optional.empty();

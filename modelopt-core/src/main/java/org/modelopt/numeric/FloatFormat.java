@@ -14,12 +14,7 @@ package org.modelopt.numeric;
  * @param specials which codes are not finite numbers
  */
 public record FloatFormat(
-    String name,
-    int exponentBits,
-    int mantissaBits,
-    int bias,
-    float maxFinite,
-    Specials specials)
+    String name, int exponentBits, int mantissaBits, int bias, float maxFinite, Specials specials)
     implements NumberFormat {
   /** Codes of a float format that are not finite numbers. */
   public enum Specials {
@@ -32,8 +27,7 @@ public record FloatFormat(
   }
 
   /** FP8 with 4 exponent and 3 mantissa bits, "FN": largest 448, NaN 0x7F and 0xFF, no infinity. */
-  public static final FloatFormat E4M3 =
-      new FloatFormat("E4M3", 4, 3, 7, 448f, Specials.NAN_ONLY);
+  public static final FloatFormat E4M3 = new FloatFormat("E4M3", 4, 3, 7, 448f, Specials.NAN_ONLY);
 
   /** FP8 with 5 exponent and 2 mantissa bits: largest 57344, IEEE infinities and NaN. */
   public static final FloatFormat E5M2 = new FloatFormat("E5M2", 5, 2, 15, 57344f, Specials.IEEE);

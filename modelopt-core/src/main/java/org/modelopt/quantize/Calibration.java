@@ -55,7 +55,7 @@ public final class Calibration {
   public QuantizedModel run(Optional<SampleSet> samples, Backend backend) {
     Precision precision = options.precisionFor(model);
     Pass pass = Pass.plain(backend, precision);
-    Decider decider = new Decider(model, plan, config.algorithm(), pass);
+    Decider decider = new Decider(model, plan, config, pass);
     Map<String, Statistics> statistics = new LinkedHashMap<>();
     if (samples.isPresent() && needsSamples()) {
       observeAndDecide(samples.get(), decider, pass, statistics);

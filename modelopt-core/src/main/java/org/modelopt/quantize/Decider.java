@@ -7,6 +7,7 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.SequencedMap;
 import org.modelopt.config.Algorithm;
+import org.modelopt.config.Config;
 import org.modelopt.config.Plan;
 import org.modelopt.config.Plan.PlannedLinear;
 import org.modelopt.decision.Decisions;
@@ -14,11 +15,13 @@ import org.modelopt.decision.Quantization;
 import org.modelopt.error.CheckpointException;
 import org.modelopt.error.DataException;
 import org.modelopt.job.Pass;
+import org.modelopt.job.Weights;
 import org.modelopt.model.CacheSite;
 import org.modelopt.model.InputGroup;
 import org.modelopt.model.Layer;
 import org.modelopt.model.Linear;
 import org.modelopt.model.Model;
+import org.modelopt.numeric.Conversion;
 import org.modelopt.numeric.Granularity;
 import org.modelopt.numeric.QuantSpec;
 import org.modelopt.numeric.Scales;
@@ -35,19 +38,21 @@ final class Decider {
   private final Model model;
   private final Pass pass;
   private final Calibrator calibrator;
+  private final Conversion conversion;
   private final Map<String, PlannedLinear> linears = new LinkedHashMap<>();
   private final Map<String, QuantSpec> caches = new LinkedHashMap<>();
   private final SequencedMap<String, Quantization> weightDecisions = new LinkedHashMap<>();
   private final SequencedMap<String, Quantization> inputDecisions = new LinkedHashMap<>();
   private final SequencedMap<String, Quantization> cacheDecisions = new LinkedHashMap<>();
 
-  Decider(Model model, Plan plan, Algorithm algorithm, Pass pass) {
+  Decider(Model model, Plan plan, Config config, Pass pass) {
     this.model = model;
     this.pass = pass;
     this.calibrator =
-        switch (algorithm) {
+        switch (config.algorithm()) {
           case Algorithm.Max max -> Calibrator.MAX;
         };
+    this.conversion = config.weightConversion();
     plan.linears().forEach(planned -> linears.put(planned.linear().name(), planned));
     plan.caches()
         .forEach(
@@ -102,9 +107,9 @@ final class Decider {
 
   private void decideWeight(Linear linear, QuantSpec spec) {
     try (Arena arena = Arena.ofShared()) {
-      Tensor weight = model.tensors().open(linear.weightName(), arena);
+      Tensor weight = Weights.open(model, linear, pass, arena);
       Scales scales = pass.quantizer(spec).scales(weight, Arena.ofAuto());
-      weightDecisions.put(linear.name(), new Quantization(spec, scales));
+      weightDecisions.put(linear.name(), new Quantization(spec, scales, conversion));
     } catch (CheckpointException e) {
       throw new CheckpointException(
           "%s: %s of %s cannot be quantized: %s"
@@ -116,7 +121,7 @@ final class Decider {
   private Quantization activation(
       String what, String site, QuantSpec spec, Map<String, Statistics> seen) {
     if (spec.dynamic()) {
-      return new Quantization(spec, Scales.of(one()));
+      return Quantization.of(spec, Scales.of(one()));
     }
     if (!(spec.granularity() instanceof Granularity.PerTensor)) {
       throw new IllegalArgumentException(
@@ -137,7 +142,7 @@ final class Decider {
           "{} was zero for all {} calibration tokens; its scale is 1", what, statistics.rows());
     }
     Tensor maximum = Tensor.ofFloats(Arena.ofAuto(), Shape.scalar(), amax);
-    return new Quantization(spec, pass.quantizer(spec).scalesOfAmax(maximum, Arena.ofAuto()));
+    return Quantization.of(spec, pass.quantizer(spec).scalesOfAmax(maximum, Arena.ofAuto()));
   }
 
   private static Tensor one() {

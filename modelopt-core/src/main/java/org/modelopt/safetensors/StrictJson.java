@@ -10,6 +10,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Objects;
 import java.util.OptionalLong;
+import org.jspecify.annotations.Nullable;
 import org.modelopt.error.CheckpointException;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.JsonParser;
@@ -110,7 +111,7 @@ final class StrictJson {
         : " at character " + e.getLocation().getCharOffset();
   }
 
-  private static String cut(@org.jspecify.annotations.Nullable String reason) {
+  private static String cut(@Nullable String reason) {
     String text = Objects.requireNonNullElse(reason, "unreadable");
     return text.length() <= LONGEST_REASON ? text : text.substring(0, LONGEST_REASON) + "...";
   }

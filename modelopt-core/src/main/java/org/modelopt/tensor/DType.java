@@ -7,6 +7,9 @@ import java.util.Optional;
 /**
  * Storage type of tensor elements; constants are named as in safetensors headers.
  *
+ * <p>Constants are declared by ascending alignment, in the order of the format's reference
+ * implementation: files are written in the descending order of this enum.
+ *
  * <p>Source: safetensors format, {@code safetensors/src/tensor.rs}.
  */
 public enum DType {

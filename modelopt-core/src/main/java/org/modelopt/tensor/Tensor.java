@@ -4,6 +4,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
+import java.util.Locale;
 
 /**
  * A contiguous, row-major, little-endian array of elements of one type; a view that owns nothing.
@@ -47,8 +48,13 @@ public final class Tensor {
     long expected = dtype.byteSize(shape.elements());
     if (storage.byteSize() != expected) {
       throw new IllegalArgumentException(
-          "%s %s needs %,d bytes but the storage has %,d"
-              .formatted(dtype, shape, expected, storage.byteSize()));
+          String.format(
+              Locale.ROOT,
+              "%s %s needs %,d bytes but the storage has %,d",
+              dtype,
+              shape,
+              expected,
+              storage.byteSize()));
     }
     return new Tensor(dtype, shape, storage);
   }

@@ -1,0 +1,137 @@
+package org.modelopt.safetensors;
+
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+import org.modelopt.error.ExportException;
+import org.modelopt.publish.DiskSpace;
+import org.modelopt.tensor.TensorInfo;
+import org.modelopt.tensor.TensorSink;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Writes the files of a {@link ShardPlan}, and their index if there are several.
+ *
+ * <p>A file is created when its first byte comes and closed when its last one has come, so that a
+ * job that goes through the model once has few files open. Closing a writer that was not finished
+ * removes the files it made.
+ */
+public final class ShardedWriter implements TensorSink, AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(ShardedWriter.class);
+
+  private final Path directory;
+  private final ShardPlan plan;
+  private final Map<String, Part> partOfTensor = new LinkedHashMap<>();
+  private final Map<String, TensorInfo> infoOfTensor = new LinkedHashMap<>();
+  private final List<Part> parts;
+  private boolean finished;
+
+  /** One file, and its writer once there is one. */
+  private final class Part {
+    final Path file;
+    final SafetensorsLayout layout;
+    @Nullable SafetensorsWriter writer;
+
+    Part(ShardPlan.Shard shard) {
+      this.file = directory.resolve(shard.fileName());
+      this.layout = shard.layout();
+    }
+
+    synchronized SafetensorsWriter writer() {
+      if (writer == null) {
+        writer = SafetensorsWriter.create(file, layout);
+      }
+      return writer;
+    }
+
+    synchronized void discard() {
+      if (writer == null) {
+        return;
+      }
+      writer.close();
+      try {
+        Files.deleteIfExists(file);
+      } catch (IOException e) {
+        LOG.warn("{}: could not be removed: {}", file, e.toString());
+      }
+    }
+  }
+
+  private ShardedWriter(Path directory, ShardPlan plan) {
+    this.directory = directory;
+    this.plan = plan;
+    this.parts = plan.shards().stream().map(Part::new).toList();
+    for (Part part : parts) {
+      for (StoredTensor tensor : part.layout.tensors()) {
+        partOfTensor.put(tensor.info().name(), part);
+        infoOfTensor.put(tensor.info().name(), tensor.info());
+      }
+    }
+  }
+
+  /** A writer of the planned files into an existing directory. */
+  public static ShardedWriter create(Path directory, ShardPlan plan) {
+    return new ShardedWriter(directory, plan);
+  }
+
+  /** All tensors, file after file, within a file in the order of their bytes. */
+  @Override
+  public List<TensorInfo> tensors() {
+    return List.copyOf(infoOfTensor.values());
+  }
+
+  @Override
+  public Optional<TensorInfo> find(String name) {
+    return Optional.ofNullable(infoOfTensor.get(name));
+  }
+
+  @Override
+  public void write(String name, MemorySegment piece) {
+    Part part = partOfTensor.get(name);
+    if (part == null) {
+      throw new IllegalArgumentException(directory + ": no tensor " + name + " was declared");
+    }
+    SafetensorsWriter writer = part.writer();
+    writer.write(name, piece);
+    if (writer.isComplete()) {
+      writer.finish();
+    }
+  }
+
+  /**
+   * Checks that all files are complete and writes the index.
+   *
+   * @throws IllegalStateException if bytes are missing
+   * @throws ExportException if a file cannot be written
+   */
+  public void finish() {
+    parts.forEach(part -> part.writer().finish());
+    Optional<String> index = plan.index();
+    if (index.isPresent()) {
+      Path file = directory.resolve(SafetensorsCheckpoint.INDEX_FILE);
+      try {
+        Files.writeString(
+            file, index.get(), StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
+      } catch (IOException e) {
+        throw DiskSpace.writeFailure(file, index.get().length(), e);
+      }
+    }
+    finished = true;
+  }
+
+  /** Closes all files and, unless they were finished, removes them. */
+  @Override
+  public void close() {
+    if (!finished) {
+      parts.forEach(Part::discard);
+    }
+  }
+}
