@@ -73,8 +73,7 @@ final class DemoCommand implements Callable<Integer> {
       double after = evaluate(exported, windows, options);
       terminal.line("");
       terminal.line(quantized.summary().stripTrailing());
-      long originalBytes =
-          model.tensors().tensors().stream().mapToLong(TensorInfo::byteSize).sum();
+      long originalBytes = model.tensors().tensors().stream().mapToLong(TensorInfo::byteSize).sum();
       print(terminal, "verified", export.report().summary());
       print(
           terminal,
@@ -114,7 +113,8 @@ final class DemoCommand implements Callable<Integer> {
       Files.createDirectories(out);
       try (var entries = Files.list(out)) {
         if (entries.findAny().isPresent()) {
-          throw new ConfigException(out + " is not empty; give a directory that does not exist yet");
+          throw new ConfigException(
+              out + " is not empty; give a directory that does not exist yet");
         }
       }
       return out;

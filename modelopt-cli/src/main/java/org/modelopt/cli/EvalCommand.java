@@ -113,10 +113,9 @@ final class EvalCommand implements Callable<Integer> {
     int beginOfText =
         opened
             .beginOfText()
-            .orElseThrow(
-                () ->
-                    new CheckpointException(
-                        model + ": config.json has no bos_token_id to begin a window with"));
+            .orElseThrow(() ->
+                new CheckpointException(
+                    model + ": config.json has no bos_token_id to begin a window with"));
     return EvaluationWindows.ofText(
         read(), opened.textEncoder().orElseThrow(), beginOfText, sequenceLength, windows);
   }

@@ -8,9 +8,9 @@ import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.modelopt.error.ConfigException;
-import org.modelopt.export.verify.report.Consumer;
 import org.modelopt.export.verify.Verifier;
 import org.modelopt.export.verify.VerifyOptions;
+import org.modelopt.export.verify.report.Consumer;
 import org.modelopt.export.verify.report.VerifyReport;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -64,18 +64,16 @@ final class VerifyCommand implements Callable<Integer> {
 
   private Consumer[] parsed() {
     return consumers.stream()
-        .map(
-            id ->
-                Consumer.ofId(id)
-                    .orElseThrow(
-                        () ->
-                            new ConfigException(
-                                "--for knows %s, not \"%s\""
-                                    .formatted(
-                                        Arrays.stream(Consumer.values())
-                                            .map(Consumer::id)
-                                            .collect(Collectors.joining(", ")),
-                                        id))))
+        .map(id ->
+            Consumer.ofId(id)
+                .orElseThrow(() ->
+                    new ConfigException(
+                        "--for knows %s, not \"%s\""
+                            .formatted(
+                                Arrays.stream(Consumer.values())
+                                    .map(Consumer::id)
+                                    .collect(Collectors.joining(", ")),
+                                id))))
         .toArray(Consumer[]::new);
   }
 }

@@ -13,9 +13,9 @@ import org.modelopt.compute.Backend;
 import org.modelopt.error.ConfigException;
 import org.modelopt.error.ExportException;
 import org.modelopt.export.ExportResult;
-import org.modelopt.export.verify.report.Consumer;
 import org.modelopt.export.verify.Verifier;
 import org.modelopt.export.verify.VerifyOptions;
+import org.modelopt.export.verify.report.Consumer;
 import org.modelopt.export.verify.report.VerifyReport;
 import org.modelopt.job.JobOptions;
 import org.modelopt.job.Pass;
@@ -94,8 +94,7 @@ public final class HfExport {
     }
     HfTensors tensors = HfTensors.of(quantized);
     ShardPlan plan =
-        ShardPlan.of(
-            tensors.tensors().stream().map(OutputTensor::info).toList(), shardBytes);
+        ShardPlan.of(tensors.tensors().stream().map(OutputTensor::info).toList(), shardBytes);
     try (Publication publication = Publication.ofDirectory(target)) {
       publication.requireFreeBytes(plan.fileBytes());
       writeTensors(publication.path(), plan, tensors.tensors());
@@ -142,8 +141,7 @@ public final class HfExport {
     ObjectNode config = model.config().json();
     config.set("quantization_config", description.flat());
     write(directory.resolve("config.json"), QuantizationJson.text(config));
-    write(
-        directory.resolve("hf_quant_config.json"), QuantizationJson.text(description.nested()));
+    write(directory.resolve("hf_quant_config.json"), QuantizationJson.text(description.nested()));
     for (Path file : model.companionFiles()) {
       try {
         Files.copy(file, directory.resolve(file.getFileName()));
