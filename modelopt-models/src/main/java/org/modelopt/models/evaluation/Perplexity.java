@@ -26,7 +26,9 @@ public record Perplexity(double value, long tokens, int windows) {
    * @param windows I32 {@code [n]} token ids each, see {@link EvaluationWindows}
    */
   public static Perplexity measure(Model model, List<Tensor> windows, JobOptions options) {
-    return measure(model, model.storedDecisions().orElse(Decisions.NONE), windows, options);
+    try (Backend backend = options.openBackend()) {
+      return measure(model, windows, Pass.of(model, backend, options), options);
+    }
   }
 
   /**
