@@ -1,11 +1,6 @@
 package org.modelopt;
 
-import java.io.IOException;
-import java.io.InputStream;
-import java.io.UncheckedIOException;
-import java.util.Objects;
 import java.util.Optional;
-import java.util.Properties;
 import org.modelopt.compute.Backend;
 import org.modelopt.config.Config;
 import org.modelopt.config.Plan;
@@ -16,6 +11,7 @@ import org.modelopt.job.JobOptions;
 import org.modelopt.model.Model;
 import org.modelopt.quantize.Calibration;
 import org.modelopt.quantize.QuantizedModel;
+import org.modelopt.version.Version;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -27,13 +23,7 @@ public final class ModelOpt {
 
   /** Version of this library, for example {@code 0.1.0}. */
   public static String version() {
-    Properties properties = new Properties();
-    try (InputStream in = ModelOpt.class.getResourceAsStream("version.properties")) {
-      properties.load(Objects.requireNonNull(in, "version.properties is not in the jar"));
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
-    return properties.getProperty("version", "unknown");
+    return Version.current();
   }
 
   /**

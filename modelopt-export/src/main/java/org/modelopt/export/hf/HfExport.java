@@ -12,7 +12,6 @@ import java.util.Set;
 import org.modelopt.compute.Backend;
 import org.modelopt.error.ConfigException;
 import org.modelopt.error.ExportException;
-import org.modelopt.export.ExportResult;
 import org.modelopt.export.verify.Verifier;
 import org.modelopt.export.verify.VerifyOptions;
 import org.modelopt.export.verify.report.Consumer;

@@ -2,7 +2,7 @@ package org.modelopt.export.hf;
 
 import java.util.List;
 import java.util.Optional;
-import org.modelopt.ModelOpt;
+import org.modelopt.version.Version;
 import tools.jackson.core.util.DefaultIndenter;
 import tools.jackson.core.util.DefaultPrettyPrinter;
 import tools.jackson.core.util.Separators;
@@ -57,7 +57,7 @@ record QuantizationJson(String quantAlgo, Optional<String> kvCacheAlgo, List<Str
 
   /** Readers recognise the format by this name. */
   private static ObjectNode producer() {
-    return NODES.objectNode().put("name", "modelopt").put("version", ModelOpt.version());
+    return NODES.objectNode().put("name", "modelopt").put("version", Version.current());
   }
 
   private static ArrayNode array(List<String> values) {

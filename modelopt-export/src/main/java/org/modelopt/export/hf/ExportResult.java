@@ -1,4 +1,4 @@
-package org.modelopt.export;
+package org.modelopt.export.hf;
 
 import java.nio.file.Path;
 import org.modelopt.export.verify.report.VerifyReport;
