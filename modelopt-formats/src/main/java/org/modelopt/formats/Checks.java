@@ -5,6 +5,7 @@ import org.modelopt.numeric.Conversion;
 import org.modelopt.numeric.Matrix;
 import org.modelopt.numeric.NonFinite;
 import org.modelopt.numeric.QuantSpec;
+import org.modelopt.numeric.ScaleRule;
 import org.modelopt.numeric.Scales;
 import org.modelopt.tensor.DType;
 import org.modelopt.tensor.Shape;
@@ -61,6 +62,26 @@ final class Checks {
               .formatted(spec.scaleRule(), spec.scaleRule().hasZeroPoints() ? "needs" : "has no"));
     }
     globalScale(spec, scales.globalScale());
+  }
+
+  /** One scale: positive and finite, or negative where the rule makes it so. */
+  static void scale(QuantSpec spec, float scale, long index) {
+    float magnitude = spec.scaleRule() == ScaleRule.SIGNED_MAX ? Math.abs(scale) : scale;
+    if (!(magnitude > 0 && magnitude <= Float.MAX_VALUE)) {
+      throw new IllegalArgumentException(
+          "scales must be positive and finite but number %d is %s".formatted(index, scale));
+    }
+  }
+
+  /** One zero point: an integer of the format. */
+  static int zeroPoint(QuantSpec spec, int zeroPoint, long index) {
+    int levels = 1 << spec.format().bits();
+    if (zeroPoint < 0 || zeroPoint >= levels) {
+      throw new IllegalArgumentException(
+          "zero points of %s are 0 to %d but number %d is %d"
+              .formatted(spec.format().name(), levels - 1, index, zeroPoint));
+    }
+    return zeroPoint;
   }
 
   static void globalScale(QuantSpec spec, float globalScale) {

@@ -57,7 +57,7 @@ final class CodePass {
   /** Codes of a strip whose scales are in {@code strip.scale}. */
   void encodeStripUnderOwnScales(
       Grid grid, Strip strip, long row, long column, float globalScale, Tensor codes) {
-    divisorsOfScales(encoding, strip, globalScale);
+    kernels.divisors(strip, globalScale, encoding.stepsPerScale());
     encodeStrip(grid, strip, row, column, codes.segment());
   }
 
@@ -130,7 +130,7 @@ final class CodePass {
   /** Like {@link #roundPart} for a strip whose scales are in {@code strip.scale}. */
   void roundStripUnderOwnScales(
       Grid grid, Strip strip, long row, long column, float globalScale, Matrix into) {
-    divisorsOfScales(encoding, strip, globalScale);
+    kernels.divisors(strip, globalScale, encoding.stepsPerScale());
     roundStrip(grid, strip, row, column, into);
   }
 
@@ -154,28 +154,18 @@ final class CodePass {
 
   private void readDivisors(Strip strip, Scales scales, long firstGroup) {
     kernels.loadScales(strip, spec.scaleFormat(), scales.values().segment(), firstGroup);
-    for (int g = 0; g < strip.groups(); g++) {
-      if (!Float.isFinite(strip.scale[g]) || strip.scale[g] == 0) {
-        throw new IllegalArgumentException(
-            "scale number %d is %s".formatted(firstGroup + g, strip.scale[g]));
+    if (!kernels.divisors(strip, scales.globalScale(), encoding.stepsPerScale())) {
+      for (int g = 0; g < strip.groups(); g++) {
+        Checks.scale(spec, strip.scale[g], firstGroup + g);
       }
     }
-    divisorsOfScales(encoding, strip, scales.globalScale());
     Optional<Tensor> zeroPoints = scales.zeroPoints();
     if (zeroPoints.isPresent()) {
       MemorySegment points = zeroPoints.get().segment();
       for (int g = 0; g < strip.groups(); g++) {
-        strip.zeroPoint[g] = points.get(Tensor.INT, (firstGroup + g) * Integer.BYTES);
+        int zeroPoint = points.get(Tensor.INT, (firstGroup + g) * Integer.BYTES);
+        strip.zeroPoint[g] = Checks.zeroPoint(spec, zeroPoint, firstGroup + g);
       }
-    }
-  }
-
-  /** Divisors of the groups of a strip from {@code strip.scale}; no zero points. */
-  static void divisorsOfScales(Encoding encoding, Strip strip, float globalScale) {
-    float steps = encoding.stepsPerScale();
-    for (int g = 0; g < strip.groups(); g++) {
-      strip.divisor[g] = notZero(strip.scale[g] * globalScale * steps);
-      strip.zeroPoint[g] = 0;
     }
   }
 

@@ -272,7 +272,7 @@ final class ScalePass {
         s -> {
           System.arraycopy(s.x, 0, s.y, 0, s.n());
           s.scale[0] = scale;
-          CodePass.divisorsOfScales(encoding, s, globalScale);
+          kernels.divisors(s, globalScale, encoding.stepsPerScale());
           kernels.round(encoding, s);
           for (int i = 0; i < s.n(); i++) {
             double error = (double) s.y[i] - s.x[i];

@@ -83,7 +83,7 @@ public final class ScaleRules {
         float lower = Math.min(min, 0);
         float width = Math.max(max, 0) - lower;
         float scale = storable(stored, width, width / levels);
-        yield new ScaleAndZero(scale, (int) Math.rint(-lower / scale));
+        yield new ScaleAndZero(scale, (int) Math.clamp(Math.rint(-lower / scale), 0, levels));
       }
       case RANGE -> {
         float scale = ScaleCodec.round(stored, Math.max(max - min, 1e-5f) / levels);

@@ -46,6 +46,15 @@ public interface Kernels {
   /** Stored scales number {@code first} and following to {@code strip.scale}. */
   void loadScales(Strip strip, ScaleFormat format, MemorySegment in, long first);
 
+  /**
+   * {@code strip.scale * globalScale * steps} to {@code strip.divisor}; products that are too small
+   * for a float32 become the smallest one.
+   *
+   * @return whether all scales are positive and finite; divisors of others are right as far as they
+   *     exist
+   */
+  boolean divisors(Strip strip, float globalScale, float steps);
+
   /** Elements to {@code strip.x}; returns their largest magnitude as {@link #amax} does. */
   float load(Strip strip, DType dtype, MemorySegment segment, long offset);
 

@@ -96,6 +96,23 @@ public final class ScalarKernels implements Kernels {
   }
 
   @Override
+  public boolean divisors(Strip strip, float globalScale, float steps) {
+    return divisors(strip, 0, globalScale, steps);
+  }
+
+  /** Divisors from group {@code from} on. */
+  static boolean divisors(Strip strip, int from, float globalScale, float steps) {
+    boolean fit = true;
+    for (int g = from; g < strip.groups(); g++) {
+      float scale = strip.scale[g];
+      fit &= scale > 0 && scale <= Float.MAX_VALUE;
+      float product = scale * globalScale * steps;
+      strip.divisor[g] = product == 0 ? Float.MIN_VALUE : product;
+    }
+    return fit;
+  }
+
+  @Override
   public float load(Strip strip, DType dtype, MemorySegment segment, long offset) {
     int bits = 0;
     for (int i = 0; i < strip.n(); i++) {

@@ -15,26 +15,31 @@ public final class Strip {
    */
   public static final int CAPACITY = 512;
 
+  /** Room behind the last element, so that loops need not stop exactly there. */
+  private static final int SLACK = 64;
+
+  private static final int LENGTH = CAPACITY + SLACK;
+
   /** The elements. */
-  public final float[] x = new float[CAPACITY];
+  public final float[] x = new float[LENGTH];
 
   /** Room for a copy of the elements. */
-  public final float[] y = new float[CAPACITY];
+  public final float[] y = new float[LENGTH];
 
   /** Their codes, each in the low bits of a byte. */
-  public final byte[] codes = new byte[CAPACITY];
+  public final byte[] codes = new byte[LENGTH];
 
   /** Largest magnitude of each group. */
-  public final float[] amax = new float[CAPACITY];
+  public final float[] amax = new float[LENGTH];
 
   /** Scale of each group, without the tensor's global scale. */
-  public final float[] scale = new float[CAPACITY];
+  public final float[] scale = new float[LENGTH];
 
   /** What the elements of each group are divided by; never zero. */
-  public final float[] divisor = new float[CAPACITY];
+  public final float[] divisor = new float[LENGTH];
 
   /** Zero point of each group; zero for formats without. */
-  public final int[] zeroPoint = new int[CAPACITY];
+  public final int[] zeroPoint = new int[LENGTH];
 
   private int n;
   private int head;

@@ -1,7 +1,7 @@
 /**
  * The inner loops of number formats, on short strips of elements. Not for use outside this module.
  *
- * <p>{@link org.modelopt.formats.internal.Kernels} lists the loops. {@code
+ * <p>{@link org.modelopt.formats.internal.Kernels} lists the loops. {@link
  * org.modelopt.formats.internal.ScalarKernels} is their specification, built on {@code
  * org.modelopt.formats.codec}; VectorKernels does the same with the Vector API and gives the same
  * bits. {@link org.modelopt.formats.internal.Rungs} chooses one.
