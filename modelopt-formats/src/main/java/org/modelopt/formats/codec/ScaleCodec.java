@@ -55,16 +55,8 @@ public final class ScaleCodec {
       case F32 -> Float.intBitsToFloat(bits);
       case F16 -> Float.float16ToFloat((short) bits);
       case BF16 -> Float.intBitsToFloat(bits << 16);
-      case E8M0 -> powerOfTwo(bits & 0xFF);
+      case E8M0 -> PowerCodec.decode(bits);
       case E4M3_WITH_GLOBAL_F32 -> FloatCodec.decode(FloatFormat.E4M3, bits);
-    };
-  }
-
-  private static float powerOfTwo(int code) {
-    return switch (code) {
-      case 0 -> 0x1p-127f;
-      case 255 -> Float.NaN;
-      default -> Float.intBitsToFloat(code << 23);
     };
   }
 }
