@@ -1,0 +1,237 @@
+package org.modelopt.models;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.Set;
+import org.modelopt.compute.Backend;
+import org.modelopt.compute.Precision;
+import org.modelopt.compute.Scope;
+import org.modelopt.data.CalibrationData;
+import org.modelopt.data.TextEncoder;
+import org.modelopt.decision.Decisions;
+import org.modelopt.error.CheckpointException;
+import org.modelopt.error.DataException;
+import org.modelopt.model.Layer;
+import org.modelopt.model.Linear;
+import org.modelopt.model.Model;
+import org.modelopt.models.decoder.DecoderLayers;
+import org.modelopt.models.decoder.DecoderSpec;
+import org.modelopt.models.family.Families;
+import org.modelopt.models.family.Family;
+import org.modelopt.models.hf.CompanionFiles;
+import org.modelopt.models.hf.HfConfig;
+import org.modelopt.models.hf.StoredFp8;
+import org.modelopt.models.hf.TensorCheck;
+import org.modelopt.models.text.BundledText;
+import org.modelopt.models.text.HfTextEncoder;
+import org.modelopt.numeric.QuantizedTensor;
+import org.modelopt.safetensors.SafetensorsCheckpoint;
+import org.modelopt.tensor.DType;
+import org.modelopt.tensor.Shape;
+import org.modelopt.tensor.Tensor;
+
+/**
+ * A decoder-only language model in a HuggingFace checkpoint directory. Opening reads the JSON files
+ * and the headers of the safetensors files, checks that they fit each other, and reads no weights.
+ */
+public final class HfModel implements Model {
+  private final Path directory;
+  private final HfConfig config;
+  private final Family family;
+  private final DecoderSpec spec;
+  private final DecoderLayers layers;
+  private final SafetensorsCheckpoint tensors;
+  private final Optional<StoredFp8> stored;
+  private final TextEncoder textEncoder;
+  private final Optional<HfConfig> generationConfig;
+  private final Arena arena = Arena.ofShared();
+  private final Tensor embedding;
+
+  private HfModel(Path directory) {
+    this.directory = directory;
+    this.config = HfConfig.read(directory.resolve("config.json"));
+    this.family = Families.of(config);
+    this.spec = family.read(config);
+    this.layers = DecoderLayers.of(spec);
+    this.tensors = SafetensorsCheckpoint.open(directory);
+    this.stored = StoredFp8.of(config, tensors);
+    Set<String> ignored = new HashSet<>();
+    if (spec.tiedHead()) {
+      ignored.add(DecoderSpec.HEAD);
+    }
+    stored.ifPresent(quantization -> ignored.addAll(quantization.scaleNames()));
+    Set<String> codes = stored.map(StoredFp8::codeNames).orElse(Set.of());
+    TensorCheck.run(directory, tensors, layers.tensorShapes(), ignored, codes);
+    Path generation = directory.resolve("generation_config.json");
+    this.generationConfig =
+        Files.exists(generation) ? Optional.of(HfConfig.read(generation)) : Optional.empty();
+    this.textEncoder = new HfTextEncoder(directory);
+    this.embedding = tensors.open(DecoderSpec.EMBEDDING, arena);
+  }
+
+  /**
+   * Opens a checkpoint directory.
+   *
+   * @throws CheckpointException if a file is missing or malformed, the architecture is not known,
+   *     or the tensors are not those that config.json calls for
+   */
+  public static HfModel open(Path directory) {
+    if (!Files.isDirectory(directory)) {
+      throw new CheckpointException(
+          directory
+              + (Files.exists(directory) ? " is not a directory" : " does not exist")
+              + "; give the directory of a HuggingFace checkpoint, with config.json and safetensors"
+              + " files");
+    }
+    return new HfModel(directory);
+  }
+
+  /** Name of the directory. */
+  @Override
+  public String name() {
+    Path normal = directory.toAbsolutePath().normalize();
+    return normal.getNameCount() == 0 ? normal.toString() : normal.getFileName().toString();
+  }
+
+  /** Where the checkpoint is. */
+  public Path directory() {
+    return directory;
+  }
+
+  /** The fields of config.json. */
+  public HfConfig config() {
+    return config;
+  }
+
+  /** The fields of generation_config.json, if there is one. */
+  public Optional<HfConfig> generationConfig() {
+    return generationConfig;
+  }
+
+  /** The family the model belongs to. */
+  public Family family() {
+    return family;
+  }
+
+  /** The model as data. */
+  public DecoderSpec spec() {
+    return spec;
+  }
+
+  /**
+   * The token that begins a text: {@code bos_token_id} of config.json, or of generation_config.json
+   * where that has none.
+   */
+  public OptionalInt beginOfText() {
+    OptionalInt own = config.findTokenId("bos_token_id");
+    return own.isPresent()
+        ? own
+        : generationConfig
+            .map(generation -> generation.findTokenId("bos_token_id"))
+            .orElse(OptionalInt.empty());
+  }
+
+  /**
+   * Files that belong into every export of this model byte for byte: tokenizer, chat template,
+   * generation defaults. By name; README and licence are not among them.
+   */
+  public List<Path> companionFiles() {
+    return CompanionFiles.in(directory);
+  }
+
+  @Override
+  public List<Layer> layers() {
+    return layers.layers();
+  }
+
+  @Override
+  public SafetensorsCheckpoint tensors() {
+    return tensors;
+  }
+
+  /** {@code BFLOAT16} if the embedding is stored in BF16, else {@code FLOAT32}, also for F16. */
+  @Override
+  public Precision storedPrecision() {
+    return embedding.dtype() == DType.BF16 ? Precision.BFLOAT16 : Precision.FLOAT32;
+  }
+
+  /**
+   * Embeddings of a sample's tokens, rows copied from the mapped checkpoint.
+   *
+   * @param sample I32 {@code [t]} token ids on the host
+   * @return {@code [t, hidden]}
+   * @throws DataException if a token id is not in the vocabulary
+   */
+  @Override
+  public Tensor input(Tensor sample, Precision precision, Backend backend, Scope scope) {
+    if (sample.dtype() != DType.I32 || sample.shape().rank() != 1) {
+      throw new DataException(
+          "%s reads token ids, I32 [t], not %s %s; give text, or rows of token ids"
+              .formatted(name(), sample.dtype(), sample.shape()));
+    }
+    int[] ids = sample.toInts();
+    try (Arena temporary = Arena.ofShared()) {
+      Tensor rows =
+          Tensor.allocate(temporary, embedding.dtype(), Shape.of(ids.length, spec.hidden()));
+      long rowBytes = embedding.byteSize() / spec.vocabulary();
+      for (int i = 0; i < ids.length; i++) {
+        if (ids[i] < 0 || ids[i] >= spec.vocabulary()) {
+          throw new DataException(
+              "token id %d is not in the vocabulary of %s, 0 to %d; the samples were made with"
+                      .formatted(ids[i], name(), spec.vocabulary() - 1)
+                  + " another tokenizer");
+        }
+        MemorySegment.copy(
+            embedding.segment(), ids[i] * rowBytes, rows.segment(), i * rowBytes, rowBytes);
+      }
+      Tensor activations = backend.toDevice(rows, precision.dtype(), scope);
+      return activations == rows ? copy(rows, scope) : activations;
+    }
+  }
+
+  /** The backend took the host tensor itself; the caller gets memory that its scope owns. */
+  private static Tensor copy(Tensor rows, Scope scope) {
+    Tensor copy = scope.allocate(rows.dtype(), rows.shape());
+    copy.segment().copyFrom(rows.segment());
+    return copy;
+  }
+
+  /**
+   * The tokenizer of the checkpoint. It is read when first used; only then a missing or broken
+   * {@code tokenizer.json} is an error.
+   */
+  @Override
+  public Optional<TextEncoder> textEncoder() {
+    return Optional.of(textEncoder);
+  }
+
+  @Override
+  public Optional<QuantizedTensor> storedCodes(Linear linear, Arena owner) {
+    return stored.flatMap(quantization -> quantization.codes(linear, owner));
+  }
+
+  @Override
+  public Optional<Decisions> storedDecisions() {
+    return stored.map(quantization -> quantization.decisions(layers()));
+  }
+
+  /** Text from public-domain novels, 128 samples. */
+  @Override
+  public Optional<CalibrationData> bundledCalibrationData() {
+    return Optional.of(BundledText.calibrationData());
+  }
+
+  /** Gives the mapping of the embedding back. */
+  @Override
+  public void close() {
+    if (arena.scope().isAlive()) {
+      arena.close();
+    }
+  }
+}

@@ -1,0 +1,24 @@
+package org.modelopt.models.decoder;
+
+/**
+ * Rotary position embedding of an attention block.
+ *
+ * @param dims elements of each head that are rotated, from its first on; even
+ * @param theta base of the frequencies
+ * @param scaling how frequencies are stretched
+ */
+public record RotarySpec(int dims, double theta, RotaryScaling scaling) {
+  /** Checks the sizes. */
+  public RotarySpec {
+    if (dims < 2 || dims % 2 != 0 || !(theta > 0)) {
+      throw new IllegalArgumentException(
+          "rotary dimensions must be even and at least 2, theta positive: %d, %s"
+              .formatted(dims, theta));
+    }
+  }
+
+  /** Inverse frequencies for a sequence of {@code length} tokens, d/2 of them. */
+  public float[] inverseFrequencies(int length) {
+    return scaling.inverseFrequencies(dims, theta, length);
+  }
+}

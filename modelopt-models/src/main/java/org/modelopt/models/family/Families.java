@@ -1,0 +1,50 @@
+package org.modelopt.models.family;
+
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.Collectors;
+import org.modelopt.error.CheckpointException;
+import org.modelopt.models.hf.HfConfig;
+
+/**
+ * The families that are known. A new one is a line here and a function in {@link Llama}'s style.
+ */
+public final class Families {
+  private static final List<Family> ALL =
+      List.of(new Family("llama", "LlamaForCausalLM", Llama::read));
+
+  private Families() {}
+
+  /** All families. */
+  public static List<Family> all() {
+    return ALL;
+  }
+
+  /**
+   * The family of a model: by {@code architectures} in its config.json, or by {@code model_type}
+   * where that is absent.
+   *
+   * @throws CheckpointException if it is not known; the message lists those that are
+   */
+  public static Family of(HfConfig config) {
+    Optional<String> architecture =
+        config.findTexts("architectures").flatMap(list -> list.stream().findFirst());
+    Optional<String> modelType = config.findText("model_type");
+    if (architecture.isEmpty() && modelType.isEmpty()) {
+      throw config.missing("architectures");
+    }
+    return ALL.stream()
+        .filter(family ->
+            architecture.isPresent()
+                ? architecture.get().equals(family.architecture())
+                : modelType.orElseThrow().equals(family.modelType()))
+        .findFirst()
+        .orElseThrow(() ->
+            new CheckpointException(
+                "%s: architecture %s is not known; known are %s"
+                    .formatted(
+                        config.file(),
+                        architecture.or(() -> modelType).orElseThrow(),
+                        ALL.stream().map(Family::architecture).collect(Collectors.joining(", ")))));
+  }
+}
