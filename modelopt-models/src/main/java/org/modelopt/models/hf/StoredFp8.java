@@ -25,9 +25,9 @@ import org.modelopt.tensor.TensorSource;
 import tools.jackson.databind.JsonNode;
 
 /**
- * The FP8 weights, input scales and KV-cache scales of a checkpoint with ModelOpt's metadata: {@code
- * weight} F8_E4M3, {@code weight_scale}, {@code input_scale}, {@code k_scale} and {@code v_scale} F32
- * of one element.
+ * The FP8 weights, input scales and KV-cache scales of a checkpoint with ModelOpt's metadata:
+ * {@code weight} F8_E4M3, {@code weight_scale}, {@code input_scale}, {@code k_scale} and {@code
+ * v_scale} F32 of one element.
  */
 public final class StoredFp8 {
   private static final List<String> SCALE_SUFFIXES =
@@ -118,10 +118,9 @@ public final class StoredFp8 {
     TensorInfo info =
         source
             .find(name)
-            .orElseThrow(
-                () ->
-                    new CheckpointException(
-                        name + " is missing; without it the codes beside it mean nothing"));
+            .orElseThrow(() ->
+                new CheckpointException(
+                    name + " is missing; without it the codes beside it mean nothing"));
     if (info.dtype() != DType.F32 || info.shape().elements() != 1) {
       throw new CheckpointException(
           "%s is %s %s, not one F32 value".formatted(name, info.dtype(), info.shape()));
