@@ -2,13 +2,16 @@ package org.modelopt.cli;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
-import org.modelopt.export.verify.Consumer;
+import org.modelopt.error.ConfigException;
 import org.modelopt.export.verify.Verifier;
 import org.modelopt.export.verify.VerifyOptions;
-import org.modelopt.export.verify.VerifyReport;
+import org.modelopt.export.verify.report.Consumer;
+import org.modelopt.export.verify.report.VerifyReport;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -50,12 +53,27 @@ final class VerifyCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    VerifyOptions options = VerifyOptions.of(Consumer.parse(consumers));
+    VerifyOptions options = VerifyOptions.of(parsed());
     if (original != null) {
       options = options.withOriginal(original);
     }
     VerifyReport report = Verifier.verify(directory, options);
-    Terminal.of(spec).line(json ? report.json() : report.text());
+    Terminal.of(spec).line(json ? report.toJson() : report.toText());
     return report.passed() ? 0 : 1;
+  }
+
+  private Consumer[] parsed() {
+    return consumers.stream()
+        .map(id ->
+            Consumer.ofId(id)
+                .orElseThrow(() ->
+                    new ConfigException(
+                        "--for knows %s, not \"%s\""
+                            .formatted(
+                                Arrays.stream(Consumer.values())
+                                    .map(Consumer::id)
+                                    .collect(Collectors.joining(", ")),
+                                id))))
+        .toArray(Consumer[]::new);
   }
 }

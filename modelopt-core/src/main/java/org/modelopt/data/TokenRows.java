@@ -62,11 +62,12 @@ record TokenRows(Path file) implements SampleSource {
             .find(name)
             .orElseThrow(() ->
                 new DataException(
-                    "%s has no tensor %s; it has %s"
+                    "%s has no tensor %s; its %d tensors begin with %s"
                         .formatted(
                             file,
                             name,
-                            tensors.tensors().stream().map(TensorInfo::name).toList())));
+                            tensors.tensors().size(),
+                            tensors.tensors().stream().map(TensorInfo::name).limit(5).toList())));
     boolean integers = info.dtype() == DType.I32 || info.dtype() == DType.I64;
     if (!integers || info.shape().rank() != 2) {
       throw new DataException(

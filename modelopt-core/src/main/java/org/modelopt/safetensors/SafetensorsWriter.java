@@ -71,6 +71,7 @@ public final class SafetensorsWriter implements TensorSink, AutoCloseable {
     layout.tensors().forEach(tensor -> slots.put(tensor.info().name(), new Slot(tensor)));
     try {
       writeFully(layout.head(), 0);
+      missingBytes.addAndGet(-layout.head().remaining());
     } catch (ExportException e) {
       close();
       throw e;
@@ -120,6 +121,7 @@ public final class SafetensorsWriter implements TensorSink, AutoCloseable {
       }
       writeFully(piece, slot.tensor.offset() + slot.written);
       slot.written += piece.byteSize();
+      missingBytes.addAndGet(-piece.byteSize());
     }
   }
 
@@ -146,9 +148,7 @@ public final class SafetensorsWriter implements TensorSink, AutoCloseable {
     try {
       long at = position;
       while (bytes.hasRemaining()) {
-        int count = channel.write(bytes, at);
-        at += count;
-        missingBytes.addAndGet(-count);
+        at += channel.write(bytes, at);
       }
     } catch (IOException e) {
       throw DiskSpace.writeFailure(file, missingBytes.get(), e);

@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -57,11 +56,7 @@ public final class ShardedWriter implements TensorSink, AutoCloseable {
         return;
       }
       writer.close();
-      try {
-        Files.deleteIfExists(file);
-      } catch (IOException e) {
-        LOG.warn("{}: could not be removed: {}", file, e.toString());
-      }
+      delete(file);
     }
   }
 
@@ -114,17 +109,31 @@ public final class ShardedWriter implements TensorSink, AutoCloseable {
    */
   public void finish() {
     parts.forEach(part -> part.writer().finish());
-    Optional<String> index = plan.index();
-    if (index.isPresent()) {
-      Path file = directory.resolve(SafetensorsCheckpoint.INDEX_FILE);
-      try {
-        Files.writeString(
-            file, index.get(), StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
-      } catch (IOException e) {
-        throw DiskSpace.writeFailure(file, index.get().length(), e);
-      }
-    }
+    plan.index().ifPresent(this::writeIndex);
     finished = true;
+  }
+
+  private void writeIndex(String index) {
+    Path file = directory.resolve(SafetensorsCheckpoint.INDEX_FILE);
+    try {
+      Files.createFile(file);
+    } catch (IOException e) {
+      throw new ExportException(file + ": cannot be created: " + e, e);
+    }
+    try {
+      Files.writeString(file, index);
+    } catch (IOException e) {
+      delete(file);
+      throw DiskSpace.writeFailure(file, index.length(), e);
+    }
+  }
+
+  private static void delete(Path file) {
+    try {
+      Files.deleteIfExists(file);
+    } catch (IOException e) {
+      LOG.warn("{}: could not be removed: {}", file, e.toString());
+    }
   }
 
   /** Closes all files and, unless they were finished, removes them. */

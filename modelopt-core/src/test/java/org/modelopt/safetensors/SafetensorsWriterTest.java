@@ -170,6 +170,22 @@ class SafetensorsWriterTest {
   }
 
   @Test
+  void aPieceThatFailedCanBeWrittenAgain() {
+    MemorySegment gone;
+    try (Arena arena = Arena.ofConfined()) {
+      gone = arena.allocate(6);
+    }
+    try (SafetensorsWriter writer = SafetensorsWriter.create(file, LAYOUT)) {
+      writer.write("scale", floats(1, 2));
+      assertThrows(IllegalStateException.class, () -> writer.write("weight", gone));
+      assertFalse(writer.isComplete());
+      writer.write("weight", bytes(1, 2, 3, 4, 5, 6));
+      writer.finish();
+    }
+    assertEquals(LAYOUT.tensors(), SafetensorsFile.open(file).storedTensors());
+  }
+
+  @Test
   void aFullDiskIsCalledAFullDisk() throws IOException {
     Path full = Path.of("/dev/full");
     Assumptions.assumeTrue(Files.exists(full), "a device that is always full");

@@ -131,6 +131,18 @@ class ShardedWriterTest {
   }
 
   @Test
+  void anIndexThatExistsIsNotOverwritten() throws IOException {
+    Path index = directory.resolve(SafetensorsCheckpoint.INDEX_FILE);
+    Files.writeString(index, "mine");
+    try (ShardedWriter writer = ShardedWriter.create(directory, PLAN)) {
+      INFOS.forEach(info -> writer.write(info.name(), content(info)));
+      assertThrows(ExportException.class, writer::finish);
+    }
+    assertEquals(List.of(SafetensorsCheckpoint.INDEX_FILE), names(directory));
+    assertEquals("mine", Files.readString(index));
+  }
+
+  @Test
   void askingForATensorMakesNoFile() throws IOException {
     try (ShardedWriter writer = ShardedWriter.create(directory, PLAN)) {
       assertEquals(Optional.of(INFOS.getFirst()), writer.find("t0"));

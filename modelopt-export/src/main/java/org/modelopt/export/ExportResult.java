@@ -1,7 +1,7 @@
 package org.modelopt.export;
 
 import java.nio.file.Path;
-import org.modelopt.export.verify.VerifyReport;
+import org.modelopt.export.verify.report.VerifyReport;
 
 /**
  * What an export produced.

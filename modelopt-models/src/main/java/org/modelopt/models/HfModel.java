@@ -176,7 +176,7 @@ public final class HfModel implements Model {
               .formatted(name(), sample.dtype(), sample.shape()));
     }
     int[] ids = sample.toInts();
-    try (Arena temporary = Arena.ofConfined()) {
+    try (Arena temporary = Arena.ofShared()) {
       Tensor rows =
           Tensor.allocate(temporary, embedding.dtype(), Shape.of(ids.length, spec.hidden()));
       long rowBytes = embedding.byteSize() / spec.vocabulary();

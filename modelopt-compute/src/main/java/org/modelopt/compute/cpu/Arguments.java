@@ -1,5 +1,6 @@
 package org.modelopt.compute.cpu;
 
+import java.util.Arrays;
 import org.modelopt.tensor.DType;
 import org.modelopt.tensor.Shape;
 import org.modelopt.tensor.Tensor;
@@ -19,20 +20,48 @@ final class Arguments {
   /** Elements of F32 or BF16. */
   static void floats(String operation, String name, Tensor tensor) {
     if (tensor.dtype() != DType.F32 && tensor.dtype() != DType.BF16) {
-      throw wrong(operation, name, tensor, "F32 or BF16");
+      throw wrong(operation, name, tensor, "of F32 or BF16");
     }
   }
 
-  static void dtype(String operation, String name, Tensor tensor, DType dtype) {
-    if (tensor.dtype() != dtype) {
-      throw wrong(operation, name, tensor, "" + dtype);
-    }
-  }
-
-  static void shape(String operation, String name, Tensor tensor, long... dims) {
+  static void typeAndShape(
+      String operation, String name, Tensor tensor, DType dtype, long... dims) {
     Shape expected = Shape.of(dims);
-    if (!tensor.shape().equals(expected)) {
-      throw wrong(operation, name, tensor, "shape " + expected);
+    if (tensor.dtype() != dtype || !tensor.shape().equals(expected)) {
+      throw wrong(operation, name, tensor, dtype + " " + expected);
+    }
+  }
+
+  /** The type and shape of another tensor. */
+  static void same(String operation, String name, Tensor tensor, Tensor other) {
+    if (tensor.dtype() != other.dtype() || !tensor.shape().equals(other.shape())) {
+      throw wrong(operation, name, tensor, other.dtype() + " " + other.shape());
+    }
+  }
+
+  /** Rows of a table. */
+  static void tokens(String operation, int[] ids, long vocabulary) {
+    for (int i = 0; i < ids.length; i++) {
+      if (ids[i] < 0 || ids[i] >= vocabulary) {
+        throw new IllegalArgumentException(
+            "%s: token %d has id %d but the table has %d rows; use the model's own tokenizer"
+                .formatted(operation, i, ids[i], vocabulary));
+      }
+    }
+  }
+
+  /** One target within the vocabulary, or negative, per row of logits. */
+  static void targets(String operation, int[] targets, Shape logits) {
+    if (targets.length != logits.dim(0)) {
+      throw new IllegalArgumentException(
+          "%s: there are %d targets for logits %s".formatted(operation, targets.length, logits));
+    }
+    for (int target : targets) {
+      if (target >= logits.dim(1)) {
+        throw new IllegalArgumentException(
+            "%s: target %d is outside the vocabulary of %d"
+                .formatted(operation, target, logits.dim(1)));
+      }
     }
   }
 
@@ -45,8 +74,34 @@ final class Arguments {
     if (!good) {
       throw new IllegalArgumentException(
           "%s: starts of sequences must ascend from 0 to the %d rows but are %s"
-              .formatted(operation, rows, java.util.Arrays.toString(starts)));
+              .formatted(operation, rows, Arrays.toString(starts)));
     }
+  }
+
+  /** Whole heads, of which at most all elements are rotated. */
+  static void rotation(String operation, int columns, int headSize, int half) {
+    if (headSize < 1 || columns % headSize != 0 || 2L * half > headSize) {
+      throw new IllegalArgumentException(
+          "%s: %d columns are not heads of %d elements of which %d are rotated"
+              .formatted(operation, columns, headSize, 2L * half));
+    }
+  }
+
+  /** Position of each row in its sequence, all below {@code limit}. */
+  static int[] positions(String operation, int[] starts, long limit) {
+    int[] positions = new int[starts[starts.length - 1]];
+    for (int sequence = 1; sequence < starts.length; sequence++) {
+      int length = starts[sequence] - starts[sequence - 1];
+      if (length > limit) {
+        throw new IllegalArgumentException(
+            "%s: a sequence has %d positions but cos and sin have %d rows; build them longer"
+                .formatted(operation, length, limit));
+      }
+      for (int i = 0; i < length; i++) {
+        positions[starts[sequence - 1] + i] = i;
+      }
+    }
+    return positions;
   }
 
   private static IllegalArgumentException wrong(

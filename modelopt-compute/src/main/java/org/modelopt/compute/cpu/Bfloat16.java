@@ -2,7 +2,8 @@ package org.modelopt.compute.cpu;
 
 /** Conversion between float32 and bfloat16 bit patterns. */
 final class Bfloat16 {
-  private static final int NAN = 0x7FC0;
+  /** The pattern that stands for every NaN. */
+  static final int NAN = 0x7FC0;
 
   private Bfloat16() {}
 

@@ -20,6 +20,7 @@ import org.modelopt.tensor.Tensor;
  */
 final class BufferPool implements AutoCloseable {
   private static final long SMALLEST_BYTES = 4096;
+  private static final long KEPT_BYTES_LIMIT = 2L << 30;
 
   /** Memory of one allocation and the arena that releases it. */
   record Buffer(Arena arena, MemorySegment memory) {
@@ -33,6 +34,10 @@ final class BufferPool implements AutoCloseable {
   private long keptBytes;
   private long usedBytes;
   private boolean closed;
+
+  BufferPool() {
+    this(KEPT_BYTES_LIMIT);
+  }
 
   BufferPool(long keptBytesLimit) {
     this.keptBytesLimit = keptBytesLimit;

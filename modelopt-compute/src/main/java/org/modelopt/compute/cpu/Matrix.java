@@ -34,10 +34,7 @@ record Matrix(
     return transposed().rows(from, to).transposed();
   }
 
-  float get(long row, long column) {
-    return elements.get(index(row, column));
-  }
-
+  /** Index of an element in the array. */
   long index(long row, long column) {
     return first + row * rowStride + column * columnStride;
   }

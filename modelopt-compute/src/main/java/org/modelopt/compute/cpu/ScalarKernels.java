@@ -1,57 +1,119 @@
 package org.modelopt.compute.cpu;
 
-import java.lang.foreign.MemorySegment;
 import org.modelopt.compute.Activation;
-import org.modelopt.compute.AttentionSpec;
-import org.modelopt.compute.NormSpec;
 
-/**
- * The operations in plain Java, which define the results of the faster rungs.
- *
- * <p>Sums over a row run in 64 lanes: element i is added to lane i mod 64 in order of i, then lanes
- * i and i + n are added for n = 32, 16, ..., 1. This order can be kept by vectors of any width.
- */
+/** The loops in plain Java. They define the results of the other implementations. */
 final class ScalarKernels implements Kernels {
-  static final int LANES = 64;
+  private static final int PANEL_COLUMNS = 16;
 
   @Override
-  public void convert(Elements x, Elements y, long from, long to) {
-    for (long i = from; i < to; i++) {
-      y.set(i, x.get(i));
+  public String description() {
+    return "plain Java";
+  }
+
+  @Override
+  public void decode(short[] patterns, float[] values, int first, int count) {
+    for (int i = 0; i < count; i++) {
+      values[first + i] = Bfloat16.decode(patterns[i]);
     }
   }
 
   @Override
-  public void embed(
-      MemorySegment ids, MemorySegment table, long rowBytes, MemorySegment y, long from, long to) {
-    for (long i = from; i < to; i++) {
-      long row = Elements.intAt(ids, i);
-      MemorySegment.copy(table, row * rowBytes, y, i * rowBytes, rowBytes);
+  public void encode(float[] values, int first, short[] patterns, int count) {
+    for (int i = 0; i < count; i++) {
+      patterns[i] = Bfloat16.encode(values[first + i]);
     }
   }
 
   @Override
-  public void rmsNorm(
-      Elements x, Elements weight, NormSpec spec, Elements y, int columns, long from, long to) {
-    for (long row = from; row < to; row++) {
-      long start = row * columns;
-      float[] lanes = new float[LANES];
-      for (int i = 0; i < columns; i++) {
-        float value = x.get(start + i);
-        lanes[i % LANES] = Math.fma(value, value, lanes[i % LANES]);
+  public void round(float[] x, int from, int to) {
+    for (int i = from; i < to; i++) {
+      x[i] = Bfloat16.round(x[i]);
+    }
+  }
+
+  @Override
+  public void add(float[] x, float[] y, int count) {
+    for (int i = 0; i < count; i++) {
+      x[i] += y[i];
+    }
+  }
+
+  @Override
+  public void multiply(float[] x, float[] y, int count) {
+    for (int i = 0; i < count; i++) {
+      x[i] *= y[i];
+    }
+  }
+
+  @Override
+  public void scale(float[] x, int from, int to, float factor) {
+    for (int i = from; i < to; i++) {
+      x[i] *= factor;
+    }
+  }
+
+  @Override
+  public void divide(float[] x, int from, int to, float divisor) {
+    for (int i = from; i < to; i++) {
+      x[i] /= divisor;
+    }
+  }
+
+  @Override
+  public void activate(Activation activation, float[] x, int count) {
+    activate(activation, x, 0, count);
+  }
+
+  static void activate(Activation activation, float[] x, int from, int to) {
+    for (int i = from; i < to; i++) {
+      x[i] = FloatMath.activate(activation, x[i]);
+    }
+  }
+
+  @Override
+  public void cap(float[] x, int from, int to, float cap) {
+    for (int i = from; i < to; i++) {
+      x[i] = cap * FloatMath.tanh(x[i] / cap);
+    }
+  }
+
+  @Override
+  public void rotate(float[] x, int first, int half, float[] cos, float[] sin, boolean rounding) {
+    rotate(x, first, half, cos, sin, rounding, 0);
+  }
+
+  static void rotate(
+      float[] x, int first, int half, float[] cos, float[] sin, boolean rounding, int start) {
+    for (int i = start; i < half; i++) {
+      float a = x[first + i];
+      float b = x[first + half + i];
+      float aCos = a * cos[i];
+      float bSin = b * sin[i];
+      float bCos = b * cos[i];
+      float aSin = a * sin[i];
+      if (rounding) {
+        aCos = Bfloat16.round(aCos);
+        bSin = Bfloat16.round(bSin);
+        bCos = Bfloat16.round(bCos);
+        aSin = Bfloat16.round(aSin);
       }
-      float factor = inverseRms(sum(lanes), columns, spec);
-      for (int i = 0; i < columns; i++) {
-        float scaled = x.get(start + i) * factor;
-        float w = spec.unitOffset() ? 1 + weight.get(i) : weight.get(i);
-        y.set(start + i, spec.weightInFloat32() ? scaled * w : y.round(scaled) * y.round(w));
-      }
+      x[first + i] = aCos - bSin;
+      x[first + half + i] = bCos + aSin;
     }
   }
 
-  /** {@code 1 / sqrt(squares / columns + epsilon)}, each step rounded to float32. */
-  static float inverseRms(float squares, int columns, NormSpec spec) {
-    return 1 / (float) Math.sqrt(squares / columns + spec.epsilon());
+  @Override
+  public float sumOfSquares(float[] x, int count) {
+    float[] lanes = new float[LANES];
+    addSquares(x, 0, count, lanes);
+    return sum(lanes);
+  }
+
+  static void addSquares(float[] x, int from, int to, float[] lanes) {
+    for (int i = from; i < to; i++) {
+      lanes[i % LANES] = Math.fma(x[i], x[i], lanes[i % LANES]);
+    }
   }
 
   /** Adds the lanes, halving their number in each step; overwrites them. */
@@ -75,110 +137,102 @@ final class ScalarKernels implements Kernels {
   }
 
   @Override
-  public void rotate(Elements x, Elements y, long firstElement, Rotation rotation, int position) {
-    int half = rotation.half();
-    long angles = (long) position * half;
-    for (int head = 0; head < rotation.heads(); head++) {
-      long start = firstElement + (long) head * rotation.headSize();
-      for (int i = 0; i < half; i++) {
-        float cos = y.round(rotation.cos().get(angles + i));
-        float sin = y.round(rotation.sin().get(angles + i));
-        float first = x.get(start + i);
-        float second = x.get(start + half + i);
-        y.set(start + i, y.round(first * cos) + y.round(-second * sin));
-        y.set(start + half + i, y.round(second * cos) + y.round(first * sin));
-      }
-      for (int i = 2 * half; i < rotation.headSize(); i++) {
-        y.set(start + i, x.get(start + i));
-      }
-    }
-  }
-
-  @Override
-  public void gated(
-      Activation activation, Elements gate, Elements up, Elements y, long from, long to) {
-    for (long i = from; i < to; i++) {
-      y.set(i, y.round(FloatMath.activate(activation, gate.get(i))) * up.get(i));
-    }
-  }
-
-  @Override
-  public void add(Elements x, Elements y, Elements sum, long from, long to) {
-    for (long i = from; i < to; i++) {
-      sum.set(i, x.get(i) + y.get(i));
-    }
-  }
-
-  @Override
-  public void summarize(
-      Elements x, long rows, int columns, float[] amax, double[] absoluteSum, int from, int to) {
-    for (long row = 0; row < rows; row++) {
-      for (int c = from; c < to; c++) {
-        float magnitude = Math.abs(x.get(row * columns + c));
-        amax[c] = Math.max(amax[c], magnitude);
-        absoluteSum[c] += magnitude;
-      }
-    }
-  }
-
-  @Override
-  public double logLikelihood(Elements logits, long row, int vocabulary, int target) {
-    long start = row * vocabulary;
+  public float max(float[] x, int from, int to) {
     float max = Float.NEGATIVE_INFINITY;
-    for (int i = 0; i < vocabulary; i++) {
-      max = Math.max(max, logits.get(start + i));
+    for (int i = from; i < to; i++) {
+      max = Math.max(max, x[i]);
     }
-    double[] lanes = new double[LANES];
-    for (int i = 0; i < vocabulary; i++) {
-      lanes[i % LANES] += Math.exp((double) logits.get(start + i) - max);
-    }
-    return (double) logits.get(start + target) - max - Math.log(sum(lanes));
+    return max;
   }
 
   @Override
-  public void attend(AttentionCall call, int sequence, int head, int firstQuery, int lastQuery) {
-    AttentionSpec spec = call.spec();
-    long base = call.starts()[sequence];
-    int keyHead = call.keyValueHead(head);
-    int size = spec.headSize();
-    int valueSize = spec.valueHeadSize();
-    float[] weights = new float[lastQuery];
-    for (int position = firstQuery; position < lastQuery; position++) {
-      int first = call.firstKey(position);
-      long query = ((base + position) * spec.heads() + head) * size;
-      float max = Float.NEGATIVE_INFINITY;
-      for (int j = first; j <= position; j++) {
-        long key = ((base + j) * spec.keyValueHeads() + keyHead) * size;
-        float score = 0;
-        for (int c = 0; c < size; c++) {
-          score = Math.fma(call.q().get(query + c), call.k().get(key + c), score);
-        }
-        weights[j] = scaled(score, spec);
-        max = Math.max(max, weights[j]);
+  public float exponentials(float[] x, int from, int to, float shift) {
+    float[] lanes = new float[LANES];
+    exponentials(x, from, from, to, shift, lanes);
+    return sum(lanes);
+  }
+
+  /** Elements {@code start} to {@code to} of a row that begins at {@code from}. */
+  static void exponentials(float[] x, int from, int start, int to, float shift, float[] lanes) {
+    for (int i = start; i < to; i++) {
+      x[i] = FloatMath.exp(x[i] - shift);
+      lanes[(i - from) % LANES] += x[i];
+    }
+  }
+
+  @Override
+  public void addExponentials(float[] x, int count, float shift, double[] lanes) {
+    addExponentials(x, 0, count, shift, lanes);
+  }
+
+  static void addExponentials(float[] x, int from, int to, float shift, double[] lanes) {
+    for (int i = from; i < to; i++) {
+      lanes[i % LANES] += FloatMath.exp((double) x[i] - shift);
+    }
+  }
+
+  @Override
+  public void accumulate(float[] x, int count, float[] amax, double[] sums, int first) {
+    accumulate(x, 0, count, amax, sums, first);
+  }
+
+  static void accumulate(float[] x, int from, int to, float[] amax, double[] sums, int first) {
+    for (int i = from; i < to; i++) {
+      float magnitude = Math.abs(x[i]);
+      amax[first + i] = Math.max(amax[first + i], magnitude);
+      sums[first + i] += magnitude;
+    }
+  }
+
+  @Override
+  public boolean allFinite(float[] x, int from, int to) {
+    for (int i = from; i < to; i++) {
+      if (!Float.isFinite(x[i])) {
+        return false;
       }
-      float[] lanes = new float[LANES];
-      for (int j = first; j <= position; j++) {
-        weights[j] = FloatMath.exp(weights[j] - max);
-        lanes[(j - first) % LANES] += weights[j];
-      }
-      float sum = sum(lanes);
-      for (int j = first; j <= position; j++) {
-        weights[j] = call.y().round(weights[j] / sum);
-      }
-      long result = ((base + position) * spec.heads() + head) * valueSize;
-      for (int c = 0; c < valueSize; c++) {
-        float value = 0;
-        for (int j = first; j <= position; j++) {
-          long element = ((base + j) * spec.keyValueHeads() + keyHead) * valueSize + c;
-          value = Math.fma(weights[j], call.v().get(element), value);
-        }
-        call.y().set(result + c, value);
+    }
+    return true;
+  }
+
+  @Override
+  public int panelColumns() {
+    return PANEL_COLUMNS;
+  }
+
+  @Override
+  public void interleave(float[][] lines, int count, float[] panel, int first) {
+    for (int column = 0; column < lines.length; column++) {
+      float[] line = lines[column];
+      for (int i = 0; i < count; i++) {
+        panel[first + column + i * PANEL_COLUMNS] = line[i];
       }
     }
   }
 
-  private static float scaled(float score, AttentionSpec spec) {
-    float scaled = score * spec.scale();
-    return spec.softCap() == 0 ? scaled : spec.softCap() * FloatMath.tanh(scaled / spec.softCap());
+  @Override
+  public void multiply(Rows a, int rows, Panels b, int depth, Rows c) {
+    float[] sums = new float[PANEL_COLUMNS];
+    for (int panel = 0; panel < b.count(); panel++) {
+      int start = b.first() + panel * b.stride();
+      for (int row = 0; row < rows; row++) {
+        chains(a.values(), a.first() + row * a.stride(), b.values(), start, depth, sums);
+        int result = c.first() + row * c.stride() + panel * PANEL_COLUMNS;
+        for (int j = 0; j < PANEL_COLUMNS; j++) {
+          c.values()[result + j] += sums[j];
+        }
+      }
+    }
+  }
+
+  private static void chains(
+      float[] a, int row, float[] panel, int start, int depth, float[] sums) {
+    java.util.Arrays.fill(sums, 0);
+    for (int i = 0; i < depth; i++) {
+      float value = a[row + i];
+      int terms = start + i * PANEL_COLUMNS;
+      for (int j = 0; j < PANEL_COLUMNS; j++) {
+        sums[j] = Math.fma(value, panel[terms + j], sums[j]);
+      }
+    }
   }
 }

@@ -1,10 +1,15 @@
 /**
  * Computes on the CPU.
  *
- * <p>{@link org.modelopt.compute.cpu.CpuBackend} checks arguments, takes memory for results from a
- * pool and spreads the work over threads; {@link org.modelopt.compute.cpu.CpuBackendProvider} makes
- * it known to {@link org.modelopt.compute.Backends}. The work itself is done by rungs: plain Java,
- * which defines the results, and faster forms that are compared with it.
+ * <p>{@link org.modelopt.compute.cpu.CpuBackend} checks arguments and takes memory for results from
+ * a pool; {@link org.modelopt.compute.cpu.CpuBackendProvider} makes it known to {@link
+ * org.modelopt.compute.Backends}. Operations are written once, over small arrays: they copy a block
+ * from host memory, run a few loops of {@code Kernels} on it and copy the result back. The loops
+ * exist in plain Java, which defines the results, and with the Vector API, which gives the same
+ * bits at any width. Matrix products go to oneDNN where its library loads.
+ *
+ * <p>System properties: {@code modelopt.cpu.rung} ({@code scalar}, {@code vector}, {@code onednn})
+ * forces one way to compute, {@code modelopt.cpu.vectorBits} (128, 256, 512) the vector width.
  */
 @NullMarked
 package org.modelopt.compute.cpu;

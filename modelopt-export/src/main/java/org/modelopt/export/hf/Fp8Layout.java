@@ -39,13 +39,11 @@ final class Fp8Layout implements LinearLayout {
                 Shape.of(linear.outFeatures(), linear.inFeatures())),
             (arena, encoder) -> encoder.codes(linear, weight, arena).codes()));
     tensors.add(scale(linear, ".weight_scale", weight));
-    input.ifPresent(
-        quantization -> tensors.add(scale(linear, ".input_scale", quantization)));
+    input.ifPresent(quantization -> tensors.add(scale(linear, ".input_scale", quantization)));
     return tensors;
   }
 
   private static OutputTensor scale(Linear linear, String suffix, Quantization quantization) {
-    return OutputTensor.scalar(
-        linear.name() + suffix, quantization.scales().values().getFloat(0));
+    return OutputTensor.scalar(linear.name() + suffix, quantization.scales().values().getFloat(0));
   }
 }

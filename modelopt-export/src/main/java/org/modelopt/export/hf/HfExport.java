@@ -13,10 +13,10 @@ import org.modelopt.compute.Backend;
 import org.modelopt.error.ConfigException;
 import org.modelopt.error.ExportException;
 import org.modelopt.export.ExportResult;
-import org.modelopt.export.verify.Consumer;
 import org.modelopt.export.verify.Verifier;
 import org.modelopt.export.verify.VerifyOptions;
-import org.modelopt.export.verify.VerifyReport;
+import org.modelopt.export.verify.report.Consumer;
+import org.modelopt.export.verify.report.VerifyReport;
 import org.modelopt.job.JobOptions;
 import org.modelopt.job.Pass;
 import org.modelopt.job.Progress;
@@ -94,8 +94,7 @@ public final class HfExport {
     }
     HfTensors tensors = HfTensors.of(quantized);
     ShardPlan plan =
-        ShardPlan.of(
-            tensors.tensors().stream().map(OutputTensor::info).toList(), shardBytes);
+        ShardPlan.of(tensors.tensors().stream().map(OutputTensor::info).toList(), shardBytes);
     try (Publication publication = Publication.ofDirectory(target)) {
       publication.requireFreeBytes(plan.fileBytes());
       writeTensors(publication.path(), plan, tensors.tensors());
@@ -103,11 +102,11 @@ public final class HfExport {
       VerifyReport report =
           Verifier.verify(
               publication.path(),
-              VerifyOptions.of(consumers).withOriginal(model.directory()));
+              VerifyOptions.of(consumers.toArray(Consumer[]::new)).withOriginal(model.directory()));
       if (!report.passed()) {
         throw new ExportException(
             "the export of %s did not pass its own check and was not published:%n%s"
-                .formatted(model.name(), report.text()));
+                .formatted(model.name(), report.toText()));
       }
       publication.commit();
       return new ExportResult(target, plan.tensorBytes(), report);
@@ -142,8 +141,7 @@ public final class HfExport {
     ObjectNode config = model.config().json();
     config.set("quantization_config", description.flat());
     write(directory.resolve("config.json"), QuantizationJson.text(config));
-    write(
-        directory.resolve("hf_quant_config.json"), QuantizationJson.text(description.nested()));
+    write(directory.resolve("hf_quant_config.json"), QuantizationJson.text(description.nested()));
     for (Path file : model.companionFiles()) {
       try {
         Files.copy(file, directory.resolve(file.getFileName()));

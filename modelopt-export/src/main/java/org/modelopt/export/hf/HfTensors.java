@@ -47,9 +47,7 @@ record HfTensors(List<OutputTensor> tensors, QuantizationJson description) {
     List<OutputTensor> all = new ArrayList<>();
     for (TensorInfo stored : quantized.model().tensors().tensors()) {
       if (!replaced.contains(stored.name())) {
-        all.add(
-            new OutputTensor(
-                stored, (arena, encoder) -> encoder.stored(stored.name(), arena)));
+        all.add(new OutputTensor(stored, (arena, encoder) -> encoder.stored(stored.name(), arena)));
       }
     }
     all.addAll(made);
@@ -67,14 +65,13 @@ record HfTensors(List<OutputTensor> tensors, QuantizationJson description) {
     return LinearLayout.ALL.stream()
         .filter(layout -> layout.fits(weight, input))
         .findFirst()
-        .orElseThrow(
-            () ->
-                new ConfigException(
-                    "%s: no reader of HuggingFace checkpoints takes weight %s with input %s"
-                        .formatted(
-                            linear.name(),
-                            weight.spec(),
-                            input.map(q -> q.spec().toString()).orElse("as it is"))));
+        .orElseThrow(() ->
+            new ConfigException(
+                "%s: no reader of HuggingFace checkpoints takes weight %s with input %s"
+                    .formatted(
+                        linear.name(),
+                        weight.spec(),
+                        input.map(q -> q.spec().toString()).orElse("as it is"))));
   }
 
   private static String onlyOne(Set<String> algorithms, QuantizedModel quantized) {
@@ -104,8 +101,7 @@ record HfTensors(List<OutputTensor> tensors, QuantizationJson description) {
               case VALUE -> ".v_scale";
             };
         scales.add(
-            OutputTensor.scalar(
-                site.name() + suffix, quantization.scales().values().getFloat(0)));
+            OutputTensor.scalar(site.name() + suffix, quantization.scales().values().getFloat(0)));
       }
     }
     return scales;

@@ -77,6 +77,6 @@ record QuantizationJson(String quantAlgo, Optional<String> kvCacheAlgo, List<Str
                     .withArrayEmptySeparator(""))
             .withObjectIndenter(indenter)
             .withArrayIndenter(indenter);
-    return MAPPER.writer(printer).writeValueAsString(node) + "\n";
+    return MAPPER.writer().with(printer).writeValueAsString(node) + "\n";
   }
 }

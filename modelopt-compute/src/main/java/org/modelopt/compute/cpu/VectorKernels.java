@@ -1,0 +1,289 @@
+package org.modelopt.compute.cpu;
+
+import static org.modelopt.compute.cpu.VectorShapes.DOUBLES;
+import static org.modelopt.compute.cpu.VectorShapes.FLOATS;
+import static org.modelopt.compute.cpu.VectorShapes.INTS;
+import static org.modelopt.compute.cpu.VectorShapes.SHORTS;
+import static org.modelopt.compute.cpu.VectorShapes.floats;
+import static org.modelopt.compute.cpu.VectorShapes.load;
+import static org.modelopt.compute.cpu.VectorShapes.loadDoubles;
+import static org.modelopt.compute.cpu.VectorShapes.loadShorts;
+import static org.modelopt.compute.cpu.VectorShapes.widened;
+
+import jdk.incubator.vector.DoubleVector;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.ShortVector;
+import jdk.incubator.vector.VectorOperators;
+import org.modelopt.compute.Activation;
+
+/**
+ * The loops with the Vector API. The elements behind the last full vector are left to {@link
+ * ScalarKernels}; a sum in lanes visits the row once per vector of lanes, each time every 64th
+ * element's vector, so that its order does not depend on the width.
+ */
+final class VectorKernels implements Kernels {
+  private static final int WIDTH = FLOATS.length();
+  private static final int DOUBLE_WIDTH = DOUBLES.length();
+
+  private final ScalarKernels tail = new ScalarKernels();
+
+  @Override
+  public String description() {
+    return "Vector API, " + FLOATS.vectorBitSize() + " bits";
+  }
+
+  @Override
+  public void decode(short[] patterns, float[] values, int first, int count) {
+    int bound = FLOATS.loopBound(count);
+    for (int i = 0; i < bound; i += WIDTH) {
+      IntVector bits =
+          (IntVector)
+              loadShorts(patterns, i).convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0);
+      bits.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().intoArray(values, first + i);
+    }
+    for (int i = bound; i < count; i++) {
+      values[first + i] = Bfloat16.decode(patterns[i]);
+    }
+  }
+
+  @Override
+  public void encode(float[] values, int first, short[] patterns, int count) {
+    int bound = FLOATS.loopBound(count);
+    for (int i = 0; i < bound; i += WIDTH) {
+      IntVector bits = VectorMath.bfloat16(load(values, first + i));
+      ((ShortVector) bits.convertShape(VectorOperators.I2S, SHORTS, 0)).intoArray(patterns, i);
+    }
+    for (int i = bound; i < count; i++) {
+      patterns[i] = Bfloat16.encode(values[first + i]);
+    }
+  }
+
+  @Override
+  public void round(float[] x, int from, int to) {
+    int bound = from + FLOATS.loopBound(to - from);
+    for (int i = from; i < bound; i += WIDTH) {
+      VectorMath.rounded(load(x, i)).intoArray(x, i);
+    }
+    tail.round(x, bound, to);
+  }
+
+  @Override
+  public void add(float[] x, float[] y, int count) {
+    int bound = FLOATS.loopBound(count);
+    for (int i = 0; i < bound; i += WIDTH) {
+      load(x, i).add(load(y, i)).intoArray(x, i);
+    }
+    for (int i = bound; i < count; i++) {
+      x[i] += y[i];
+    }
+  }
+
+  @Override
+  public void multiply(float[] x, float[] y, int count) {
+    int bound = FLOATS.loopBound(count);
+    for (int i = 0; i < bound; i += WIDTH) {
+      load(x, i).mul(load(y, i)).intoArray(x, i);
+    }
+    for (int i = bound; i < count; i++) {
+      x[i] *= y[i];
+    }
+  }
+
+  @Override
+  public void scale(float[] x, int from, int to, float factor) {
+    int bound = from + FLOATS.loopBound(to - from);
+    for (int i = from; i < bound; i += WIDTH) {
+      load(x, i).mul(factor).intoArray(x, i);
+    }
+    tail.scale(x, bound, to, factor);
+  }
+
+  @Override
+  public void divide(float[] x, int from, int to, float divisor) {
+    int bound = from + FLOATS.loopBound(to - from);
+    for (int i = from; i < bound; i += WIDTH) {
+      load(x, i).div(divisor).intoArray(x, i);
+    }
+    tail.divide(x, bound, to, divisor);
+  }
+
+  @Override
+  public void activate(Activation activation, float[] x, int count) {
+    int bound = FLOATS.loopBound(count);
+    switch (activation) {
+      case SILU -> {
+        for (int i = 0; i < bound; i += WIDTH) {
+          VectorMath.silu(load(x, i)).intoArray(x, i);
+        }
+      }
+      case GELU_TANH -> {
+        float[] inner = new float[bound];
+        for (int i = 0; i < bound; i += WIDTH) {
+          VectorMath.geluInner(load(x, i)).intoArray(inner, i);
+        }
+        VectorMath.tanh(inner, 0, bound);
+        halveTimesOnePlus(x, inner);
+      }
+      case GELU -> {
+        float[] inner = new float[bound];
+        for (int i = 0; i < bound; i += WIDTH) {
+          load(x, i).mul(FloatMath.SQRT_HALF).intoArray(inner, i);
+        }
+        VectorMath.erf(inner);
+        halveTimesOnePlus(x, inner);
+      }
+      case RELU -> {
+        for (int i = 0; i < bound; i += WIDTH) {
+          load(x, i).max(0).intoArray(x, i);
+        }
+      }
+    }
+    ScalarKernels.activate(activation, x, bound, count);
+  }
+
+  /** {@code x = x / 2 * (1 + y)} for all of y. */
+  private static void halveTimesOnePlus(float[] x, float[] y) {
+    for (int i = 0; i < y.length; i += WIDTH) {
+      load(x, i).mul(0.5f).mul(load(y, i).add(1)).intoArray(x, i);
+    }
+  }
+
+  @Override
+  public void cap(float[] x, int from, int to, float cap) {
+    int bound = from + FLOATS.loopBound(to - from);
+    for (int i = from; i < bound; i += WIDTH) {
+      load(x, i).div(cap).intoArray(x, i);
+    }
+    VectorMath.tanh(x, from, bound);
+    for (int i = from; i < bound; i += WIDTH) {
+      load(x, i).mul(cap).intoArray(x, i);
+    }
+    tail.cap(x, bound, to, cap);
+  }
+
+  @Override
+  public void rotate(float[] x, int first, int half, float[] cos, float[] sin, boolean rounding) {
+    int bound = FLOATS.loopBound(half);
+    for (int i = 0; i < bound; i += WIDTH) {
+      FloatVector a = load(x, first + i);
+      FloatVector b = load(x, first + half + i);
+      FloatVector aCos = a.mul(load(cos, i));
+      FloatVector bSin = b.mul(load(sin, i));
+      FloatVector bCos = b.mul(load(cos, i));
+      FloatVector aSin = a.mul(load(sin, i));
+      if (rounding) {
+        aCos = VectorMath.rounded(aCos);
+        bSin = VectorMath.rounded(bSin);
+        bCos = VectorMath.rounded(bCos);
+        aSin = VectorMath.rounded(aSin);
+      }
+      aCos.sub(bSin).intoArray(x, first + i);
+      bCos.add(aSin).intoArray(x, first + half + i);
+    }
+    ScalarKernels.rotate(x, first, half, cos, sin, rounding, bound);
+  }
+
+  @Override
+  public float sumOfSquares(float[] x, int count) {
+    float[] lanes = new float[LANES];
+    int bound = count - count % LANES;
+    for (int lane = 0; lane < LANES; lane += WIDTH) {
+      FloatVector sum = VectorMath.zero();
+      for (int i = lane; i < bound; i += LANES) {
+        FloatVector value = load(x, i);
+        sum = value.fma(value, sum);
+      }
+      sum.intoArray(lanes, lane);
+    }
+    ScalarKernels.addSquares(x, bound, count, lanes);
+    return ScalarKernels.sum(lanes);
+  }
+
+  @Override
+  public float max(float[] x, int from, int to) {
+    int bound = from + FLOATS.loopBound(to - from);
+    FloatVector max = floats(Float.NEGATIVE_INFINITY);
+    for (int i = from; i < bound; i += WIDTH) {
+      max = max.max(load(x, i));
+    }
+    return Math.max(max.reduceLanes(VectorOperators.MAX), tail.max(x, bound, to));
+  }
+
+  @Override
+  public float exponentials(float[] x, int from, int to, float shift) {
+    float[] lanes = new float[LANES];
+    int bound = to - (to - from) % LANES;
+    for (int lane = 0; lane < LANES; lane += WIDTH) {
+      FloatVector sum = VectorMath.zero();
+      for (int i = from + lane; i < bound; i += LANES) {
+        FloatVector value = VectorMath.exp(load(x, i).sub(shift));
+        value.intoArray(x, i);
+        sum = sum.add(value);
+      }
+      sum.intoArray(lanes, lane);
+    }
+    ScalarKernels.exponentials(x, from, bound, to, shift, lanes);
+    return ScalarKernels.sum(lanes);
+  }
+
+  @Override
+  public void addExponentials(float[] x, int count, float shift, double[] lanes) {
+    int bound = count - count % LANES;
+    for (int lane = 0; lane < LANES; lane += DOUBLE_WIDTH) {
+      DoubleVector sum = loadDoubles(lanes, lane);
+      for (int i = lane; i < bound; i += LANES) {
+        sum = sum.add(VectorMath.exp(widened(x, i).sub(shift)));
+      }
+      sum.intoArray(lanes, lane);
+    }
+    ScalarKernels.addExponentials(x, bound, count, shift, lanes);
+  }
+
+  @Override
+  public void accumulate(float[] x, int count, float[] amax, double[] sums, int first) {
+    int bound = FLOATS.loopBound(count);
+    for (int i = 0; i < bound; i += WIDTH) {
+      load(amax, first + i).max(load(x, i).abs()).intoArray(amax, first + i);
+    }
+    for (int i = 0; i < bound; i += DOUBLE_WIDTH) {
+      loadDoubles(sums, first + i).add(widened(x, i).abs()).intoArray(sums, first + i);
+    }
+    ScalarKernels.accumulate(x, bound, count, amax, sums, first);
+  }
+
+  @Override
+  public boolean allFinite(float[] x, int from, int to) {
+    int bound = from + FLOATS.loopBound(to - from);
+    FloatVector sum = VectorMath.zero();
+    for (int i = from; i < bound; i += WIDTH) {
+      sum = load(x, i).fma(VectorMath.zero(), sum); // infinity and NaN times 0 are NaN
+    }
+    return sum.reduceLanes(VectorOperators.ADD) == 0 && tail.allFinite(x, bound, to);
+  }
+
+  @Override
+  public int panelColumns() {
+    return VectorProduct.PANEL_COLUMNS;
+  }
+
+  @Override
+  public void interleave(float[][] lines, int count, float[] panel, int first) {
+    float[] line0 = lines[0];
+    float[] line1 = lines[1];
+    float[] line2 = lines[2];
+    float[] line3 = lines[3];
+    for (int i = 0; i < count; i++) {
+      int index = first + i * VectorProduct.PANEL_COLUMNS;
+      panel[index] = line0[i];
+      panel[index + 1] = line1[i];
+      panel[index + 2] = line2[i];
+      panel[index + 3] = line3[i];
+    }
+  }
+
+  @Override
+  public void multiply(Rows a, int rows, Panels b, int depth, Rows c) {
+    VectorProduct.multiply(a, rows, b, depth, c);
+  }
+}

@@ -1,0 +1,134 @@
+package org.modelopt.export.verify;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import org.modelopt.compute.Workers;
+import org.modelopt.error.CheckpointException;
+import org.modelopt.export.verify.checkpoint.ExportDirectory;
+import org.modelopt.export.verify.checkpoint.JsonFiles;
+import org.modelopt.export.verify.config.QuantizationSettings;
+import org.modelopt.export.verify.config.SettingsReader;
+import org.modelopt.export.verify.consumer.ConsumerRules;
+import org.modelopt.export.verify.consumer.ExportView;
+import org.modelopt.export.verify.layout.ModelConfig;
+import org.modelopt.export.verify.layout.ModelLayout;
+import org.modelopt.export.verify.layout.ModelLayouts;
+import org.modelopt.export.verify.report.Consumer;
+import org.modelopt.export.verify.report.Findings;
+import org.modelopt.export.verify.report.TensorError;
+import org.modelopt.export.verify.report.VerifyReport;
+import org.modelopt.export.verify.value.Original;
+import org.modelopt.export.verify.value.ValueCheck;
+import tools.jackson.databind.JsonNode;
+
+/**
+ * Reads an exported checkpoint back from disk and holds it against the rules of the programs that
+ * shall load it.
+ *
+ * <p>The verifier shares nothing with the exporters but the reader of safetensors files: names,
+ * shapes, packings and formulas are its own. It is stricter than the programs themselves, many of
+ * which load a broken checkpoint without a word and answer nonsense.
+ *
+ * <p>Memory stays bounded: tensors are mapped one at a time and compared a few rows at a time.
+ */
+public final class Verifier {
+  private final Path path;
+  private final VerifyOptions options;
+  private final Findings findings = new Findings();
+
+  private Verifier(Path path, VerifyOptions options) {
+    this.path = path;
+    this.options = options;
+  }
+
+  /**
+   * Verifies the HuggingFace-style directory {@code export}.
+   *
+   * @return all that was found; malformed files are findings, too
+   * @throws CheckpointException if there is no such directory, or the original checkpoint cannot be
+   *     read
+   */
+  public static VerifyReport verify(Path export, VerifyOptions options) {
+    if (!Files.isDirectory(export)) {
+      throw new CheckpointException(export + ": no such directory; name the exported checkpoint");
+    }
+    return new Verifier(export, options).run();
+  }
+
+  private VerifyReport run() {
+    Optional<Original> original = options.original().map(Original::open);
+    ExportDirectory directory = ExportDirectory.read(path, findings);
+    Optional<JsonNode> config = SideFileCheck.config(path, findings);
+    Optional<JsonNode> hfQuantConfig = JsonFiles.read(path, "hf_quant_config.json", findings);
+    if (config.isEmpty()) {
+      return report(directory, 0, List.of());
+    }
+    original.ifPresent(
+        before -> SideFileCheck.compare(path, config.get(), before.path(), findings));
+    QuantizationSettings settings = SettingsReader.read(config.get(), hfQuantConfig, findings);
+    ModelConfig model = new ModelConfig(config.get());
+    ModelLayout layout =
+        ModelLayouts.fromConfig(model, directory.tensors().keySet(), findings)
+            .orElseGet(() -> layoutFromTensors(directory, model, settings, original));
+    ExportView view =
+        new ExportView(
+            directory,
+            model,
+            layout,
+            settings,
+            StoredLayers.quantized(directory, layout, settings, findings));
+    checkRules(view, original);
+    List<TensorError> errors = List.of();
+    if (original.isPresent()) {
+      try (Workers workers = new Workers(options.threads())) {
+        errors = new ValueCheck(view, original.get(), options.slack()).run(workers, findings);
+      }
+    }
+    return report(directory, view.quantized().size(), errors);
+  }
+
+  private static ModelLayout layoutFromTensors(
+      ExportDirectory directory,
+      ModelConfig model,
+      QuantizationSettings settings,
+      Optional<Original> original) {
+    return original
+        .map(
+            before -> ModelLayouts.fromTensors(ModelLayout.Source.ORIGINAL, model, before.shapes()))
+        .orElseGet(() -> StoredLayers.layout(directory, model, settings));
+  }
+
+  private void checkRules(ExportView view, Optional<Original> original) {
+    List<ConsumerRules> rules = new ArrayList<>();
+    if (options.consumers().isEmpty()) {
+      rules.add(ConsumerRules.ofFormat());
+    }
+    options.consumers().forEach(consumer -> rules.add(ConsumerRules.of(consumer)));
+    for (ConsumerRules rule : rules) {
+      rule.check(view, findings);
+      new LayerCheck(view, rule).run(findings);
+    }
+    Set<String> cache = CacheCheck.run(view, findings);
+    new TensorCheck(view, findings)
+        .run(cache, original.map(before -> before.shapes().keySet()).orElse(Set.of()));
+    Set<Consumer> joining = EnumSet.noneOf(Consumer.class);
+    joining.addAll(options.consumers());
+    joining.remove(Consumer.TRANSFORMERS);
+    // Transformers joins nothing and divides nothing.
+    if (options.consumers().isEmpty() || !joining.isEmpty()) {
+      new JoinedCheck(view, joining, findings).run();
+      ParallelCheck.run(view, joining, options.tensorParallel(), findings);
+    }
+    InputScaleCheck.run(view, findings);
+  }
+
+  private VerifyReport report(ExportDirectory directory, int quantized, List<TensorError> errors) {
+    return new VerifyReport(
+        path, options.consumers(), findings.list(), directory.tensorCount(), quantized, errors);
+  }
+}

@@ -1,0 +1,236 @@
+package org.modelopt.export.verify.value;
+
+import java.lang.foreign.Arena;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+import org.modelopt.compute.Workers;
+import org.modelopt.export.verify.checkpoint.ExportTensor;
+import org.modelopt.export.verify.consumer.ExportView;
+import org.modelopt.export.verify.layout.LinearModule;
+import org.modelopt.export.verify.report.Findings;
+import org.modelopt.export.verify.report.Place;
+import org.modelopt.export.verify.report.TensorError;
+import org.modelopt.export.verify.report.Violation;
+import org.modelopt.export.verify.scheme.RowDecoder;
+import org.modelopt.export.verify.scheme.Scheme;
+import org.modelopt.export.verify.scheme.Tile;
+import org.modelopt.export.verify.value.WeightScore.Problem;
+import org.modelopt.tensor.Tensor;
+import org.modelopt.tensor.TensorInfo;
+
+/** Compares all tensors of an export with the original checkpoint. */
+public final class ValueCheck {
+  private static final Violation NOT_FINITE =
+      new Violation(
+          "weight with NaN or infinity",
+          "every output of the layer becomes NaN",
+          "look at its scales and codes; a saturating encoder makes none");
+  private static final Violation ERROR =
+      new Violation(
+          "weight beyond the error of its format",
+          "the model computes with other weights",
+          "compare scale direction, nibble order, orientation and group order with the format");
+  private static final Violation SLOPE =
+      new Violation(
+          "weight scaled by a constant factor",
+          "the layer's output is too large or too small throughout",
+          "look at how the scale is computed and rounded");
+  private static final Violation OFFSET =
+      new Violation(
+          "weight shifted by a constant",
+          "the layer adds an offset to every output",
+          "look at the zero points: some formats store them minus one");
+  private static final Violation LOCAL =
+      new Violation(
+          "part of a weight beyond the error of its format",
+          "some channels compute with other weights, which the error of the whole hides",
+          "look at the order of rows and groups, and at the last, incomplete ones");
+  private static final Violation PLAIN =
+      new Violation(
+          "unquantized tensor differs from the original",
+          "the model computes with other values",
+          "copy the tensor, or cast it to nearest");
+  private static final Violation LOST =
+      new Violation(
+          "tensor of the original that is not in the export",
+          "what it is for is not known here",
+          "export it unless the consumer does without it");
+
+  private final ExportView export;
+  private final Original original;
+  private final Factors factors;
+  private final double slack;
+
+  /**
+   * Prepares the comparison.
+   *
+   * @param slack multiplies all error bounds, 1 for the usual ones
+   */
+  public ValueCheck(ExportView export, Original original, double slack) {
+    this.export = export;
+    this.original = original;
+    this.factors = new Factors(export, original);
+    this.slack = slack;
+  }
+
+  /** What one tensor came to: nothing, a score, or a difference. */
+  private record Outcome(Optional<WeightScore> score, Optional<String> difference) {
+    static final Outcome SKIPPED = new Outcome(Optional.empty(), Optional.empty());
+
+    static Outcome of(WeightScore score) {
+      return new Outcome(Optional.of(score), Optional.empty());
+    }
+  }
+
+  /** Compares and reports; the result does not depend on the number of threads. */
+  public List<TensorError> run(Workers workers, Findings findings) {
+    List<TensorInfo> tensors = new ArrayList<>(original.tensors());
+    Outcome[] outcomes = new Outcome[tensors.size()];
+    workers.forRange(
+        tensors.size(),
+        1,
+        (from, to) -> {
+          for (long i = from; i < to; i++) {
+            outcomes[(int) i] = compare(tensors.get((int) i));
+          }
+        });
+    List<TensorError> errors = new ArrayList<>();
+    for (int i = 0; i < outcomes.length; i++) {
+      report(tensors.get(i), outcomes[i], errors, findings);
+    }
+    return errors;
+  }
+
+  private Optional<LinearModule> module(String weight) {
+    return weight.endsWith(".weight")
+        ? export.layout().linear(weight.substring(0, weight.length() - ".weight".length()))
+        : Optional.empty();
+  }
+
+  private Outcome compare(TensorInfo info) {
+    Optional<LinearModule> module = module(info.name());
+    Scheme scheme = module.map(export.quantized()::get).orElse(null);
+    if (module.isPresent() && scheme != null) {
+      return isReadable(module.get(), scheme, info)
+          ? Outcome.of(score(module.get(), scheme))
+          : Outcome.SKIPPED;
+    }
+    Optional<ExportTensor> stored = export.directory().find(info.name());
+    if (stored.isEmpty()
+        || !stored.get().dtype().isWideFloat()
+        || !stored.get().shape().equals(info.shape())) {
+      return Outcome.SKIPPED;
+    }
+    if (module.isPresent()) {
+      Optional<float[]> columns = factors.ofColumns(module.get());
+      if (columns.isPresent()) {
+        return Outcome.of(score(module.get(), stored.get(), columns.get()));
+      }
+    } else if (factors.isFolded(info.name())) {
+      return Outcome.SKIPPED;
+    }
+    try (Arena arena = Arena.ofConfined()) {
+      Tensor before = original.open(info.name(), arena);
+      return new Outcome(
+          Optional.empty(), PlainComparison.difference(before, stored.get().open(arena)));
+    }
+  }
+
+  /** Whether the tensors have the types and shapes of the scheme; if not, that was reported. */
+  private boolean isReadable(LinearModule module, Scheme scheme, TensorInfo info) {
+    long n = module.outFeatures();
+    long k = module.inFeatures();
+    return info.shape().rank() == 2
+        && info.shape().dim(0) == n
+        && info.shape().dim(1) == k
+        && scheme.isReadable(
+            n,
+            k,
+            suffix ->
+                export.directory().find(module.path() + "." + suffix).map(ExportTensor::info));
+  }
+
+  private WeightScore score(LinearModule module, Scheme scheme) {
+    long n = module.outFeatures();
+    long k = module.inFeatures();
+    try (Arena arena = Arena.ofConfined()) {
+      Tensor before = original.open(module.weight(), arena);
+      RowDecoder decoder =
+          scheme
+              .decoding()
+              .open(
+                  suffix ->
+                      export.directory().find(module.path() + "." + suffix).map(t -> t.open(arena)),
+                  n,
+                  k);
+      return new WeightComparison(n, k, scheme.grid(), scheme.tile(), slack)
+          .compare(
+              FloatRows.of(before), decoder::decode, factors.ofColumns(module).orElse(null), null);
+    }
+  }
+
+  private WeightScore score(LinearModule module, ExportTensor stored, float[] columns) {
+    try (Arena arena = Arena.ofConfined()) {
+      Tensor before = original.open(module.weight(), arena);
+      return new WeightComparison(
+              module.outFeatures(), module.inFeatures(), null, Tile.TENSOR, slack)
+          .compare(FloatRows.of(before), FloatRows.of(stored.open(arena)), columns, null);
+    }
+  }
+
+  private void report(
+      TensorInfo info, Outcome outcome, List<TensorError> errors, Findings findings) {
+    Optional<LinearModule> module = module(info.name());
+    Scheme scheme = module.map(export.quantized()::get).orElse(null);
+    boolean known = module.isPresent() || export.layout().others().containsKey(info.name());
+    if (!known && export.directory().isKnownAbsent(info.name())) {
+      findings.note(LOST, Place.tensor(info.name()), "as in the original", "absent");
+    }
+    String label = scheme == null ? "unquantized" : scheme.label();
+    if (outcome.score().isPresent()) {
+      WeightScore score = outcome.score().get();
+      if (scheme != null) {
+        errors.add(
+            new TensorError(
+                info.name(),
+                label,
+                score.relative(),
+                score.max(),
+                score.sqnrDecibel(),
+                score.bound()));
+      }
+      if (score.problem().isPresent()) {
+        Problem problem = score.problem().get();
+        findings.error(
+            violation(problem),
+            place(info.name(), scheme),
+            problem.expected() + " for " + label,
+            problem.found());
+      }
+    }
+    outcome
+        .difference()
+        .ifPresent(difference ->
+            findings.error(PLAIN, place(info.name(), null), "the original's values", difference));
+  }
+
+  private Place place(String name, @Nullable Scheme scheme) {
+    String stored =
+        scheme == null
+            ? name
+            : name.substring(0, name.length() - "weight".length()) + scheme.carrier().suffix();
+    return export.directory().find(stored).map(ExportTensor::place).orElse(Place.tensor(name));
+  }
+
+  private static Violation violation(Problem problem) {
+    return switch (problem.kind()) {
+      case NOT_FINITE -> NOT_FINITE;
+      case ERROR -> ERROR;
+      case SLOPE -> SLOPE;
+      case OFFSET -> OFFSET;
+      case LOCAL -> LOCAL;
+    };
+  }
+}

@@ -1,0 +1,41 @@
+package org.modelopt.export.verify.value;
+
+import java.util.Optional;
+
+/**
+ * How an exported weight compares with the original.
+ *
+ * @param relative ‖export − original‖ / ‖original‖
+ * @param max largest absolute difference
+ * @param bound largest {@code relative} that the format explains
+ * @param problem the first thing that is wrong, if anything is
+ */
+record WeightScore(double relative, double max, double bound, Optional<Problem> problem) {
+  /**
+   * What is wrong with a weight.
+   *
+   * @param kind what kind of damage it looks like
+   * @param expected what the format explains
+   * @param found what was measured
+   */
+  record Problem(Kind kind, String expected, String found) {}
+
+  /** Kinds of damage, which hint at the cause. */
+  enum Kind {
+    /** Some values are NaN or infinite. */
+    NOT_FINITE,
+    /** The whole is too far off: wrong codes, scales or orientation. */
+    ERROR,
+    /** All values are too large or too small by the same factor. */
+    SLOPE,
+    /** All codes are off by the same amount: a wrong zero point. */
+    OFFSET,
+    /** Some rows or groups of columns are far off while the rest is fine. */
+    LOCAL
+  }
+
+  /** Signal to noise in decibel; infinite if equal. */
+  double sqnrDecibel() {
+    return relative == 0 ? Double.POSITIVE_INFINITY : -20 * Math.log10(relative);
+  }
+}
