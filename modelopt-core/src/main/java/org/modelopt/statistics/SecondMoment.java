@@ -111,9 +111,20 @@ public final class SecondMoment {
       }
       float[] row = lower[from + i];
       double dot = 0;
-      for (int j = 0; j < i; j++) {
+      double second = 0; // four sums, so that one addition need not wait for the one before
+      double third = 0;
+      double fourth = 0;
+      int j = 0;
+      for (; j + 3 < i; j += 4) {
+        dot += row[from + j] * d[j];
+        second += row[from + j + 1] * d[j + 1];
+        third += row[from + j + 2] * d[j + 2];
+        fourth += row[from + j + 3] * d[j + 3];
+      }
+      for (; j < i; j++) {
         dot += row[from + j] * d[j];
       }
+      dot += second + (third + fourth);
       sum += d[i] * (2 * dot + row[from + i] * d[i]);
     }
     return sum;
