@@ -167,6 +167,9 @@ public final class Publication implements AutoCloseable {
     if (committed) {
       throw new IllegalStateException(target + " was committed before");
     }
+    if (!Files.exists(path())) {
+      throw new ExportException(target + ": nothing was written to " + path());
+    }
     try {
       Durability.flushTree(path());
       if (kind == Kind.FILE) {

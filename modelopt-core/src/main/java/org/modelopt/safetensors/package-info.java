@@ -14,8 +14,9 @@
  * }</pre>
  *
  * <p>Readers accept what the reference reader accepts, with these exceptions, all refused:
- * duplicate names (which the format forbids), dimensions of 2^63 and more, and tensors written as
- * arrays instead of objects. What is refused is refused before any data is touched.
+ * duplicate names (which the format forbids), shapes whose dimensions multiply beyond 2^63 even
+ * beside a zero, and tensors written as arrays instead of objects. What is refused is refused
+ * before any data is touched.
  *
  * <p>Source: safetensors, {@code README.md} ("Format") and {@code safetensors/src/tensor.rs}.
  */

@@ -4,17 +4,21 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.Set;
 import org.modelopt.compute.Backend;
 import org.modelopt.compute.Precision;
 import org.modelopt.compute.Scope;
 import org.modelopt.data.CalibrationData;
 import org.modelopt.data.TextEncoder;
+import org.modelopt.decision.Decisions;
 import org.modelopt.error.CheckpointException;
 import org.modelopt.error.DataException;
 import org.modelopt.model.Layer;
+import org.modelopt.model.Linear;
 import org.modelopt.model.Model;
 import org.modelopt.models.decoder.DecoderLayers;
 import org.modelopt.models.decoder.DecoderSpec;
@@ -22,9 +26,11 @@ import org.modelopt.models.family.Families;
 import org.modelopt.models.family.Family;
 import org.modelopt.models.hf.CompanionFiles;
 import org.modelopt.models.hf.HfConfig;
+import org.modelopt.models.hf.StoredFp8;
 import org.modelopt.models.hf.TensorCheck;
 import org.modelopt.models.text.BundledText;
 import org.modelopt.models.text.HfTextEncoder;
+import org.modelopt.numeric.QuantizedTensor;
 import org.modelopt.safetensors.SafetensorsCheckpoint;
 import org.modelopt.tensor.DType;
 import org.modelopt.tensor.Shape;
@@ -41,6 +47,7 @@ public final class HfModel implements Model {
   private final DecoderSpec spec;
   private final DecoderLayers layers;
   private final SafetensorsCheckpoint tensors;
+  private final Optional<StoredFp8> stored;
   private final TextEncoder textEncoder;
   private final Optional<HfConfig> generationConfig;
   private final Arena arena = Arena.ofShared();
@@ -50,20 +57,17 @@ public final class HfModel implements Model {
     this.directory = directory;
     this.config = HfConfig.read(directory.resolve("config.json"));
     this.family = Families.of(config);
-    if (config.has("quantization_config")) {
-      throw new CheckpointException(
-          config.file()
-              + ": the checkpoint is quantized already (it has a quantization_config); start from"
-              + " the unquantized one");
-    }
     this.spec = family.read(config);
     this.layers = DecoderLayers.of(spec);
     this.tensors = SafetensorsCheckpoint.open(directory);
-    TensorCheck.run(
-        directory,
-        tensors,
-        layers.tensorShapes(),
-        spec.tiedHead() ? Optional.of(DecoderSpec.HEAD) : Optional.empty());
+    this.stored = StoredFp8.of(config, tensors);
+    Set<String> ignored = new HashSet<>();
+    if (spec.tiedHead()) {
+      ignored.add(DecoderSpec.HEAD);
+    }
+    stored.ifPresent(quantization -> ignored.addAll(quantization.scaleNames()));
+    Set<String> codes = stored.map(StoredFp8::codeNames).orElse(Set.of());
+    TensorCheck.run(directory, tensors, layers.tensorShapes(), ignored, codes);
     Path generation = directory.resolve("generation_config.json");
     this.generationConfig =
         Files.exists(generation) ? Optional.of(HfConfig.read(generation)) : Optional.empty();
@@ -205,6 +209,16 @@ public final class HfModel implements Model {
   @Override
   public Optional<TextEncoder> textEncoder() {
     return Optional.of(textEncoder);
+  }
+
+  @Override
+  public Optional<QuantizedTensor> storedCodes(Linear linear, Arena owner) {
+    return stored.flatMap(quantization -> quantization.codes(linear, owner));
+  }
+
+  @Override
+  public Optional<Decisions> storedDecisions() {
+    return stored.map(quantization -> quantization.decisions(layers()));
   }
 
   /** Text from public-domain novels, 128 samples. */

@@ -7,8 +7,8 @@ import org.modelopt.models.hf.HfConfig;
 /**
  * A family of decoders that share an architecture.
  *
- * @param modelType what {@code model_type} in config.json says
- * @param architecture what {@code architectures} in config.json says
+ * @param modelType its name in the field {@code model_type} of config.json
+ * @param architecture its class in transformers, which config.json names
  * @param reader makes the description of a model from its config.json
  */
 public record Family(

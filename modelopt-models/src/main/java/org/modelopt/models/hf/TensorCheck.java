@@ -4,7 +4,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
+import java.util.Set;
 import java.util.regex.Pattern;
 import org.modelopt.error.CheckpointException;
 import org.modelopt.tensor.Shape;
@@ -33,16 +33,21 @@ public final class TensorCheck {
    * Checks that the tensors of {@code expected} are there with their shapes and in F32, F16 or
    * BF16, and that there are no others.
    *
-   * @param ignored a tensor that may be there without being expected
+   * @param ignored tensors that may be there without being expected
+   * @param codes tensors that hold codes and may have another type
    * @throws CheckpointException with all that is wrong of the first kind: missing, shape, type,
    *     extra
    */
   public static void run(
-      Path directory, TensorSource source, Map<String, Shape> expected, Optional<String> ignored) {
+      Path directory,
+      TensorSource source,
+      Map<String, Shape> expected,
+      Set<String> ignored,
+      Set<String> codes) {
     TensorCheck check = new TensorCheck(directory, source, expected);
     check.missing();
     check.shapes();
-    check.types();
+    check.types(codes);
     check.extra(ignored);
   }
 
@@ -67,18 +72,18 @@ public final class TensorCheck {
         wrong);
   }
 
-  private void types() {
+  private void types(Set<String> codes) {
     complain(
         "has %d of %d tensors that are not F32, F16 or BF16: %s; start from the unquantized"
             + " checkpoint",
         expected.keySet().stream()
             .map(name -> source.find(name).orElseThrow())
-            .filter(info -> !info.dtype().isWideFloat())
+            .filter(info -> !info.dtype().isWideFloat() && !codes.contains(info.name()))
             .map(info -> info.name() + " is " + info.dtype())
             .toList());
   }
 
-  private void extra(Optional<String> ignored) {
+  private void extra(Set<String> ignored) {
     complain(
         "has %d tensors besides the %d that config.json calls for: %s; they would be lost, so this"
             + " is not a checkpoint of this architecture or not of this configuration",
@@ -86,7 +91,7 @@ public final class TensorCheck {
             .map(TensorInfo::name)
             .filter(name -> !expected.containsKey(name))
             .filter(name -> !ROTARY_BUFFER.matcher(name).matches())
-            .filter(name -> ignored.isEmpty() || !name.equals(ignored.get()))
+            .filter(name -> !ignored.contains(name))
             .toList());
   }
 

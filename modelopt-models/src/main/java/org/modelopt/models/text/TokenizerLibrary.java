@@ -7,7 +7,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
-import org.jspecify.annotations.Nullable;
 import org.modelopt.error.DeviceException;
 
 /**
@@ -18,7 +17,6 @@ import org.modelopt.error.DeviceException;
  * property of the whole process forbids both. The CPU build in the jar is all that is needed.
  */
 final class TokenizerLibrary {
-  private static @Nullable Throwable failure;
   private static boolean loaded;
 
   private TokenizerLibrary() {}
@@ -29,21 +27,18 @@ final class TokenizerLibrary {
    * @throws DeviceException if there is none for this platform or it does not load
    */
   static synchronized TokenizersLibrary get() {
-    if (!loaded && failure == null) {
+    if (!loaded) {
       try {
         load();
         loaded = true;
       } catch (IOException | LinkageError | IllegalCallerException e) {
-        failure = e;
+        throw new DeviceException(
+            "the tokenizer library for %s does not load (%s); give token rows instead of text, or"
+                    .formatted(platform(), e.getMessage())
+                + " run on Linux (x86-64, arm64; glibc 2.34 or newer), macOS (arm64) or Windows"
+                + " (x86-64), with java.io.tmpdir on a file system that allows execution",
+            e);
       }
-    }
-    if (failure != null) {
-      throw new DeviceException(
-          "the tokenizer library for %s does not load (%s); give token rows instead of text, or run"
-                  .formatted(platform(), failure.getMessage())
-              + " on Linux (x86-64, arm64; glibc 2.34 or newer), macOS (arm64) or Windows (x86-64),"
-              + " with java.io.tmpdir on a file system that allows execution",
-          failure);
     }
     return TokenizersLibrary.LIB;
   }
