@@ -3,6 +3,7 @@ package org.modelopt;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Properties;
@@ -69,7 +70,7 @@ public final class ModelOpt {
           model.name());
       samples = Optional.of(bundled.read(model.textEncoder()));
     }
-    return run(calibration, samples, JobOptions.defaults());
+    return run(calibration, samples, JobOptions.defaults()).getFirst();
   }
 
   /** Quantizes {@code model}, calibrating on {@code data}. */
@@ -89,13 +90,37 @@ public final class ModelOpt {
    */
   public static QuantizedModel quantize(
       Model model, Config config, CalibrationData data, JobOptions options) {
-    Calibration calibration = new Calibration(model, config, options);
+    return quantize(model, List.of(config), data, options).getFirst();
+  }
+
+  /**
+   * Quantizes {@code model} by each of {@code configs}, from one pass of {@code data} through it.
+   *
+   * @return one model for each config, in their order
+   */
+  public static List<QuantizedModel> quantize(
+      Model model, List<Config> configs, CalibrationData data) {
+    return quantize(model, configs, data, JobOptions.defaults());
+  }
+
+  /**
+   * Quantizes {@code model} by each of {@code configs}, from one pass of {@code data} through it.
+   *
+   * @param data read only if one of the configs needs calibration
+   * @param options where and how to run
+   * @return one model for each config, in their order
+   * @throws org.modelopt.error.ModelOptException as {@link #quantize(Model, Config,
+   *     CalibrationData, JobOptions)}, or if a job directory holds another or a damaged job
+   */
+  public static List<QuantizedModel> quantize(
+      Model model, List<Config> configs, CalibrationData data, JobOptions options) {
+    Calibration calibration = new Calibration(model, configs, options);
     Optional<SampleSet> samples =
         calibration.needsSamples() ? Optional.of(data.read(model.textEncoder())) : Optional.empty();
     return run(calibration, samples, options);
   }
 
-  private static QuantizedModel run(
+  private static List<QuantizedModel> run(
       Calibration calibration, Optional<SampleSet> samples, JobOptions options) {
     try (Backend backend = options.openBackend()) {
       return calibration.run(samples, backend);

@@ -21,7 +21,12 @@ import tools.jackson.databind.node.ObjectNode;
     name = "inspect",
     description = "Lists the tensors of a checkpoint. Reads headers, no weights.",
     mixinStandardHelpOptions = true,
-    footer = {"", "Examples:", "  modelopt inspect Llama-3.2-1B", "  modelopt inspect model.safetensors --json"})
+    footer = {
+      "",
+      "Examples:",
+      "  modelopt inspect Llama-3.2-1B",
+      "  modelopt inspect model.safetensors --json"
+    })
 final class InspectCommand implements Callable<Integer> {
   private record Share(long tensors, long bytes) {
     Share plus(Share other) {
@@ -31,7 +36,9 @@ final class InspectCommand implements Callable<Integer> {
 
   @Spec private CommandSpec spec;
 
-  @Parameters(paramLabel = "FILE|DIR", description = "A safetensors file or a checkpoint directory.")
+  @Parameters(
+      paramLabel = "FILE|DIR",
+      description = "A safetensors file or a checkpoint directory.")
   private Path path;
 
   @Option(names = "--json", description = "Print JSON.")
@@ -56,10 +63,10 @@ final class InspectCommand implements Callable<Integer> {
     long bytes = tensors.stream().mapToLong(TensorInfo::byteSize).sum();
     terminal.line("");
     shares(tensors)
-        .forEach(
-            (dtype, share) ->
-                terminal.line(
-                    "%-8s %10s  %,d tensors".formatted(dtype, Sizes.bytes(share.bytes), share.tensors)));
+        .forEach((dtype, share) ->
+            terminal.line(
+                "%-8s %10s  %,d tensors"
+                    .formatted(dtype, Sizes.bytes(share.bytes), share.tensors)));
     terminal.line("%-8s %10s  %,d tensors".formatted("all", Sizes.bytes(bytes), tensors.size()));
     return 0;
   }
@@ -85,9 +92,8 @@ final class InspectCommand implements Callable<Integer> {
     }
     ObjectNode types = result.putObject("dtypes");
     shares(tensors)
-        .forEach(
-            (dtype, share) ->
-                types.putObject(dtype.name()).put("tensors", share.tensors).put("bytes", share.bytes));
+        .forEach((dtype, share) ->
+            types.putObject(dtype.name()).put("tensors", share.tensors).put("bytes", share.bytes));
     result.put("bytes", tensors.stream().mapToLong(TensorInfo::byteSize).sum());
     return result;
   }

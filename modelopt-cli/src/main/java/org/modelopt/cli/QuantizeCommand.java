@@ -73,7 +73,8 @@ final class QuantizeCommand implements Callable<Integer> {
   @Option(
       names = "--max-length",
       paramLabel = "L",
-      description = "Tokens per sample at most. Default: 512; rows of a safetensors file stay whole.")
+      description =
+          "Tokens per sample at most. Default: 512; rows of a safetensors file stay whole.")
   private @Nullable Integer maxLength;
 
   @Option(
@@ -126,8 +127,7 @@ final class QuantizeCommand implements Callable<Integer> {
     }
     JobOptions options = job.options(terminal.progress(), Optional.empty());
     try (HfModel opened = Models.load(model)) {
-      QuantizedModel quantized =
-          ModelOpt.quantize(opened, configuration(), data(opened), options);
+      QuantizedModel quantized = ModelOpt.quantize(opened, configuration(), data(opened), options);
       terminal.line(quantized.summary().stripTrailing());
       var exporting = Exports.huggingFace(quantized).with(options);
       if (shardMegabytes != null) {
@@ -154,8 +154,7 @@ final class QuantizeCommand implements Callable<Integer> {
       result = result.withoutModules(pattern);
     }
     return referenceRounding
-        ? result.withWeightConversion(
-            Conversion.DEFAULT.withArithmetic(Arithmetic.TORCH_CUDA))
+        ? result.withWeightConversion(Conversion.DEFAULT.withArithmetic(Arithmetic.TORCH_CUDA))
         : result;
   }
 
