@@ -21,6 +21,7 @@ import org.modelopt.numeric.Arithmetic;
 import org.modelopt.numeric.Conversion;
 import org.modelopt.numeric.NonFinite;
 import org.modelopt.numeric.QuantSpec;
+import org.modelopt.numeric.Rounding;
 
 /**
  * Configs as YAML 1.2 text. Reading what {@link #write} gave yields an equal config. Unknown keys
@@ -145,11 +146,14 @@ public final class Recipes {
   }
 
   private static Conversion conversion(YamlEntry entry) {
-    Map<String, YamlEntry> keys = entry.keys(Set.of("arithmetic", "non_finite"));
+    Map<String, YamlEntry> keys = entry.keys(Set.of("arithmetic", "stochastic_seed", "non_finite"));
     return new Conversion(
         find(keys, "arithmetic")
             .map(value -> value.convert(text -> SpecText.constant(Arithmetic.class, text)))
             .orElse(Conversion.DEFAULT.arithmetic()),
+        find(keys, "stochastic_seed")
+            .map(value -> value.convert(text -> Rounding.stochastic(Long.parseLong(text))))
+            .orElse(Conversion.DEFAULT.rounding()),
         find(keys, "non_finite")
             .map(value -> value.convert(text -> SpecText.constant(NonFinite.class, text)))
             .orElse(Conversion.DEFAULT.nonFinite()));
@@ -236,6 +240,9 @@ public final class Recipes {
     Conversion conversion = config.weightConversion();
     if (!conversion.equals(Conversion.DEFAULT)) {
       yaml.append("conversion:\n  arithmetic: ").append(conversion.arithmetic().name());
+      if (conversion.rounding() instanceof Rounding.Stochastic(long seed)) {
+        yaml.append("\n  stochastic_seed: ").append(seed);
+      }
       yaml.append("\n  non_finite: ").append(conversion.nonFinite().name()).append('\n');
     }
     return yaml.toString();

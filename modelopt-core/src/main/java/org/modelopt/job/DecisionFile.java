@@ -19,6 +19,7 @@ import org.modelopt.decision.Quantization;
 import org.modelopt.numeric.Arithmetic;
 import org.modelopt.numeric.Conversion;
 import org.modelopt.numeric.NonFinite;
+import org.modelopt.numeric.Rounding;
 import org.modelopt.numeric.Scales;
 import org.modelopt.safetensors.SafetensorsFile;
 import org.modelopt.safetensors.SafetensorsLayout;
@@ -84,7 +85,10 @@ final class DecisionFile {
             SpecText.write(quantization.spec()),
             quantization.conversion().arithmetic().name(),
             quantization.conversion().nonFinite().name(),
-            Float.toHexString(scales.globalScale())));
+            Float.toHexString(scales.globalScale()),
+            quantization.conversion().rounding() instanceof Rounding.Stochastic(long seed)
+                ? Long.toString(seed)
+                : ""));
     return id;
   }
 
@@ -153,7 +157,12 @@ final class DecisionFile {
     return new Quantization(
         SpecText.read(parts[0]),
         scales,
-        new Conversion(Arithmetic.valueOf(parts[1]), NonFinite.valueOf(parts[2])));
+        new Conversion(
+            Arithmetic.valueOf(parts[1]),
+            parts[4].isEmpty()
+                ? Rounding.nearestEven()
+                : Rounding.stochastic(Long.parseLong(parts[4])),
+            NonFinite.valueOf(parts[2])));
   }
 
   /** A copy in memory: the file may go away. */

@@ -48,12 +48,7 @@ public final class Gptq {
    * @throws ArithmeticException if H stays indefinite after the damping was raised
    */
   public static Result round(
-      Matrix weight,
-      SecondMoment moment,
-      Grid grid,
-      double damping,
-      Order order,
-      Workers workers) {
+      Matrix weight, SecondMoment moment, Grid grid, double damping, Order order, Workers workers) {
     if (moment.channels() != weight.columns()) {
       throw new IllegalArgumentException(
           "a weight of %d inputs needs a second moment of as many, not %d"

@@ -9,8 +9,8 @@ import org.modelopt.statistics.SecondMoment;
  * Chooses the scale of every block of a weight among multiples of its usual scale.
  *
  * <p>A multiple is better if the block's error is smaller: {@code |d|^2}, or with a second moment
- * {@code d H_block dᵀ}, the output error that the block alone makes (AWQ's clip search and the local
- * Hessian). The first of equals wins. Errors in float64.
+ * {@code d H_block dᵀ}, the output error that the block alone makes (AWQ's clip search and the
+ * local Hessian). The first of equals wins. Errors in float64.
  */
 public final class ScaleSearch {
   private ScaleSearch() {}
@@ -22,11 +22,7 @@ public final class ScaleSearch {
    * @param moment of the inputs; empty for the plain squared error
    */
   public static Grid search(
-      Matrix weight,
-      Grid grid,
-      float[] multiples,
-      Optional<SecondMoment> moment,
-      Workers workers) {
+      Matrix weight, Grid grid, float[] multiples, Optional<SecondMoment> moment, Workers workers) {
     float[] scales = grid.scales();
     float[] best = scales.clone();
     int block = grid.block();

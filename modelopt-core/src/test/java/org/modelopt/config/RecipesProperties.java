@@ -19,6 +19,7 @@ import org.modelopt.numeric.IntFormat;
 import org.modelopt.numeric.NonFinite;
 import org.modelopt.numeric.NumberFormat;
 import org.modelopt.numeric.QuantSpec;
+import org.modelopt.numeric.Rounding;
 import org.modelopt.numeric.ScaleFormat;
 import org.modelopt.numeric.ScaleRule;
 
@@ -44,7 +45,12 @@ class RecipesProperties {
             Arbitraries.strings().alpha().numeric().ofMinLength(1),
             rules.list().ofMaxSize(5),
             algorithms(),
-            Combinators.combine(Arbitraries.of(Arithmetic.class), Arbitraries.of(NonFinite.class))
+            Combinators.combine(
+                    Arbitraries.of(Arithmetic.class),
+                    Arbitraries.oneOf(
+                        Arbitraries.just(Rounding.nearestEven()),
+                        Arbitraries.longs().map(Rounding::stochastic)),
+                    Arbitraries.of(NonFinite.class))
                 .as(Conversion::new))
         .as(Config::new);
   }

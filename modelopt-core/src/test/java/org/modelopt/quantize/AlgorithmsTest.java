@@ -149,7 +149,8 @@ class AlgorithmsTest {
     // The reference's H is 2/16 of ours, so its factor is smaller by the root of that. It
     // factors, inverts and factors again in float32, which costs it some units of 2^-20.
     for (int i = 0; i < 8; i++) {
-      assertEquals(inverse[i], 1 / (factor.get(i, i) * Math.sqrt(2.0 / 16)), inverse[i] * 10 * 0x1p-20);
+      assertEquals(
+          inverse[i], 1 / (factor.get(i, i) * Math.sqrt(2.0 / 16)), inverse[i] * 10 * 0x1p-20);
     }
   }
 
@@ -158,12 +159,8 @@ class AlgorithmsTest {
     Grid grid = Grid.ofMaxima(IntFormat.INT4, weight(), BLOCK);
     SecondMoment moment = moment(gptqInputs());
     Gptq.Result result = Gptq.round(weight(), moment, grid, 0.01, Gptq.Order.NATURAL, workers);
-    double[] first = {
-      -.2815657, 0, .9854799, .4223485, .8796958, .3770125, -.1256708, -.8796958
-    };
-    double[] third = {
-      -.4181254, -.975626, -.8362508, 0, .8509426, 1.4891495, .6382069, .4254713
-    };
+    double[] first = {-.2815657, 0, .9854799, .4223485, .8796958, .3770125, -.1256708, -.8796958};
+    double[] third = {-.4181254, -.975626, -.8362508, 0, .8509426, 1.4891495, .6382069, .4254713};
     double[] lost = new double[8];
     double[] ours = new double[8];
     for (int j = 0; j < 8; j++) {

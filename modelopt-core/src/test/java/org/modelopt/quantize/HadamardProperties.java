@@ -11,8 +11,7 @@ import net.jqwik.api.constraints.IntRange;
 class HadamardProperties {
   @Property(tries = 200)
   void rotatingInputsAndWeightsLeavesProductsAsTheyWere(
-      @ForAll long seed,
-      @ForAll @IntRange(max = 4) int power) {
+      @ForAll long seed, @ForAll @IntRange(max = 4) int power) {
     Random random = new Random(seed);
     Matrix both = Matrix.zeros(2, 48);
     for (int i = 0; i < 96; i++) {

@@ -93,8 +93,7 @@ class PerplexityTest {
   @Test
   void textTooShortForAWindowIsAnError() {
     String message =
-        assertThrows(
-                DataException.class, () -> EvaluationWindows.ofText("ab", CHARACTERS, 7, 4, 9))
+        assertThrows(DataException.class, () -> EvaluationWindows.ofText("ab", CHARACTERS, 7, 4, 9))
             .getMessage();
     assertTrue(message.contains("2 tokens"), message);
   }
@@ -103,8 +102,7 @@ class PerplexityTest {
   void windowsWithoutAPredictionAreAnError() {
     try (HfModel model = Models.load(PocketModel.extract(directory))) {
       Tensor single = Tensor.ofInts(Arena.ofAuto(), Shape.of(1), 5);
-      assertThrows(
-          DataException.class, () -> Perplexity.measure(model, List.of(single), options));
+      assertThrows(DataException.class, () -> Perplexity.measure(model, List.of(single), options));
     }
   }
 

@@ -65,9 +65,8 @@ class RotaryFieldsTest {
         read("\"rope_scaling\": {\"type\": \"linear\", \"factor\": 2}").scaling());
     assertEquals(
         new RotaryScaling.Dynamic(4, 512),
-        read(
-                "\"max_position_embeddings\": 512,"
-                    + " \"rope_scaling\": {\"type\": \"dynamic\", \"factor\": 4}")
+        read("\"max_position_embeddings\": 512,"
+                + " \"rope_scaling\": {\"type\": \"dynamic\", \"factor\": 4}")
             .scaling());
   }
 
@@ -81,18 +80,16 @@ class RotaryFieldsTest {
         1.25, read(yarn + ", \"attention_factor\": 1.25}").scaling().attentionFactor(), 1e-15);
     assertEquals(
         1.0857263992561355,
-        read(
-                "\"rope_scaling\": {\"type\": \"yarn\", \"factor\": 40, \"mscale\": 1.0,"
-                    + " \"mscale_all_dim\": 0.707, \"original_max_position_embeddings\": 4096}")
+        read("\"rope_scaling\": {\"type\": \"yarn\", \"factor\": 40, \"mscale\": 1.0,"
+                + " \"mscale_all_dim\": 0.707, \"original_max_position_embeddings\": 4096}")
             .scaling()
             .attentionFactor(),
         1e-15);
     assertEquals(
         new RotaryScaling.Yarn(2, 512, 16, 2, false, 1),
-        read(
-                "\"max_position_embeddings\": 512, \"rope_scaling\": {\"type\": \"yarn\","
-                    + " \"factor\": 2, \"beta_fast\": 16, \"beta_slow\": 2, \"truncate\": false,"
-                    + " \"attention_factor\": 1.0}")
+        read("\"max_position_embeddings\": 512, \"rope_scaling\": {\"type\": \"yarn\","
+                + " \"factor\": 2, \"beta_fast\": 16, \"beta_slow\": 2, \"truncate\": false,"
+                + " \"attention_factor\": 1.0}")
             .scaling());
   }
 
@@ -101,11 +98,10 @@ class RotaryFieldsTest {
     String factors =
         "\"short_factor\": [1, 1, 1, 1, 1, 1, 1, 1], \"long_factor\": [2, 2, 2, 2, 2, 2, 2, 2]";
     RotaryScaling scaling =
-        read(
-                "\"max_position_embeddings\": 512, \"original_max_position_embeddings\": 64,"
-                    + " \"rope_scaling\": {\"type\": \"su\", "
-                    + factors
-                    + "}")
+        read("\"max_position_embeddings\": 512, \"original_max_position_embeddings\": 64,"
+                + " \"rope_scaling\": {\"type\": \"su\", "
+                + factors
+                + "}")
             .scaling();
     assertEquals(1.224744871391589, scaling.attentionFactor(), 1e-15);
     assertTrue(scaling instanceof RotaryScaling.LongRope);
@@ -126,8 +122,7 @@ class RotaryFieldsTest {
         "llama3");
     assertComplains(
         "\"rope_scaling\": {\"type\": \"linear\"}", "\"rope_scaling.factor\"", "missing");
-    assertComplains(
-        "\"rope_scaling\": {\"type\": \"linear\", \"factor\": 0.5}", "not below 1");
+    assertComplains("\"rope_scaling\": {\"type\": \"linear\", \"factor\": 0.5}", "not below 1");
     assertComplains(
         "\"rope_parameters\": {\"rope_type\": \"llama3\", \"factor\": 8}",
         "\"rope_parameters.low_freq_factor\"");

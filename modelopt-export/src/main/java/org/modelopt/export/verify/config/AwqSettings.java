@@ -42,7 +42,8 @@ public record AwqSettings(int group, List<String> exclusions) implements Quantiz
       findings.error(FIELD, place, "zero_point true or false", "neither");
     }
     if (!node.path("group_size").isIntegralNumber()) {
-      findings.error(FIELD, place, "group_size", node.has("q_group_size") ? "q_group_size" : "absent");
+      findings.error(
+          FIELD, place, "group_size", node.has("q_group_size") ? "q_group_size" : "absent");
     }
     int group = node.path("group_size").asInt(node.path("q_group_size").asInt(128));
     return new AwqSettings(

@@ -160,8 +160,7 @@ public record CompressedGroup(
     }
   }
 
-  static CompressedGroup read(
-      String name, JsonNode node, String globalFormat, Findings findings) {
+  static CompressedGroup read(String name, JsonNode node, String globalFormat, Findings findings) {
     Place place = Place.file("config.json quantization_config config_groups " + name);
     checkKeys(node, GROUP_KEYS, place, findings);
     Arguments weights = new Arguments(node.path("weights"));
@@ -182,8 +181,7 @@ public record CompressedGroup(
         format);
   }
 
-  private static void checkKeys(
-      JsonNode node, Set<String> known, Place place, Findings findings) {
+  private static void checkKeys(JsonNode node, Set<String> known, Place place, Findings findings) {
     Set<String> unknown = new TreeSet<>(node.propertyNames());
     unknown.removeAll(known);
     if (!unknown.isEmpty()) {
@@ -276,8 +274,7 @@ public record CompressedGroup(
               ? Optional.of(Kind.FP8_BLOCK)
               : Optional.empty();
       case "channel" ->
-          Optional.of(
-              inputs.isPresent() && inputs.dynamic() ? Kind.FP8_CHANNEL_TOKEN : Kind.FP8);
+          Optional.of(inputs.isPresent() && inputs.dynamic() ? Kind.FP8_CHANNEL_TOKEN : Kind.FP8);
       case "tensor" -> Optional.of(Kind.FP8);
       default -> Optional.empty();
     };

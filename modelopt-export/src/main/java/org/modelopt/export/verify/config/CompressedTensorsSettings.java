@@ -83,7 +83,8 @@ public record CompressedTensorsSettings(
             && scheme.path("symmetric").asBoolean(true)
             && List.of("tensor", "attn_head").contains(scheme.path("strategy").asString("tensor"));
     if (!known) {
-      findings.error(CACHE, Place.file(PLACE + "kv_cache_scheme"), "8-bit symmetric floats", scheme);
+      findings.error(
+          CACHE, Place.file(PLACE + "kv_cache_scheme"), "8-bit symmetric floats", scheme);
     }
     return "FP8";
   }
@@ -103,9 +104,7 @@ public record CompressedTensorsSettings(
     return groups.stream()
         .filter(group -> group.targets().stream().anyMatch(target -> names(target, module)))
         .findFirst()
-        .or(
-            () ->
-                groups.stream().filter(group -> group.targets().contains("Linear")).findFirst());
+        .or(() -> groups.stream().filter(group -> group.targets().contains("Linear")).findFirst());
   }
 
   /** Whether {@code entry} is {@code module}, or {@code re:} and a pattern of its beginning. */

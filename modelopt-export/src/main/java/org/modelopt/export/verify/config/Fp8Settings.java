@@ -41,8 +41,7 @@ public record Fp8Settings(List<Integer> blocks, boolean staticInputs, List<Strin
     JsonNode size = node.path("weight_block_size");
     List<Integer> blocks = List.of();
     if (size.isArray()) {
-      boolean whole =
-          size.size() == 2 && size.path(0).asInt(0) > 0 && size.path(1).asInt(0) > 0;
+      boolean whole = size.size() == 2 && size.path(0).asInt(0) > 0 && size.path(1).asInt(0) > 0;
       if (whole && activations.equals("dynamic")) {
         blocks = List.of(size.path(0).asInt(0), size.path(1).asInt(0));
       } else {

@@ -15,8 +15,8 @@ final class BlockRules {
   private static final Violation JOINED =
       new Violation(
           "joined layer that ends within a block",
-          "the next layer's rows would share its block; loading stops with \"not divisible by weight"
-              + " quantization block\"",
+          "the next layer's rows would share its block; loading stops with \"not divisible by"
+              + " weight quantization block\"",
           "leave the joined layers unquantized, or use one scale for each row");
   private static final Violation WHOLE =
       new Violation(

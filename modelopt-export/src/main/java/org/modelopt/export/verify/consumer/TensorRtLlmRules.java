@@ -195,8 +195,7 @@ final class TensorRtLlmRules implements ConsumerRules {
     }
     String algorithm = settings.view().algorithm();
     if (!ALGORITHMS.contains(algorithm)) {
-      findings.error(
-          TENSORRT_LLM, ALGORITHM, Place.file(settings.place()), ALGORITHMS, algorithm);
+      findings.error(TENSORRT_LLM, ALGORITHM, Place.file(settings.place()), ALGORITHMS, algorithm);
     }
     for (Map.Entry<String, LayerAlgorithm> entry : settings.view().layers().entrySet()) {
       String layer = entry.getValue().algorithm();

@@ -58,8 +58,8 @@ final class VllmRules implements ConsumerRules {
   private static final Violation NESTED =
       new Violation(
           "no quantization_config in config.json",
-          "vLLM knows only some algorithms by hf_quant_config.json and stops with \"Unknown ModelOpt"
-              + " quant algo\"",
+          "vLLM knows only some algorithms by hf_quant_config.json and stops with \"Unknown"
+              + " ModelOpt quant algo\"",
           "write the flat quantization_config into config.json, too");
   private static final Violation KEY =
       new Violation(
@@ -184,8 +184,7 @@ final class VllmRules implements ConsumerRules {
     }
   }
 
-  private static void checkNested(
-      ModelOptSettings settings, String algorithm, Findings findings) {
+  private static void checkNested(ModelOptSettings settings, String algorithm, Findings findings) {
     if (!NESTED_ALGORITHMS.contains(algorithm)) {
       findings.error(
           VLLM,

@@ -13,8 +13,8 @@ import org.modelopt.tensor.Tensor;
 /**
  * Storage of AutoAWQ's {@code gemm} version: 4-bit codes in 32-bit words along the outputs.
  *
- * <p>w = (q − z) · s, with q, z from 0 to 15. Word c of a row holds outputs 8c to 8c + 7, output
- * 8c + j in the 4 bits numbered {@code NIBBLE[j]}.
+ * <p>w = (q − z) · s, with q, z from 0 to 15. Word c of a row holds outputs 8c to 8c + 7, output 8c
+ * + j in the 4 bits numbered {@code NIBBLE[j]}.
  *
  * <p>Source: AutoAWQ, {@code awq/modules/linear/gemm.py}.
  */

@@ -76,8 +76,7 @@ public final class CompressedSchemes {
     if (staticInputs) {
       scales.add(Part.scalar("input_scale", Merge.LARGEST));
     }
-    return ModelOptSchemes.e4m3(
-        "compressed-tensors FP8 " + name(tile), tile, Grid.E4M3, 1, scales);
+    return ModelOptSchemes.e4m3("compressed-tensors FP8 " + name(tile), tile, Grid.E4M3, 1, scales);
   }
 
   /**
@@ -148,10 +147,10 @@ public final class CompressedSchemes {
             PACKED, Set.of(DType.I32), (n, k) -> List.of(Shape.of(n, Math.ceilDiv(k, perWord)))));
     parts.add(scales(tile));
     parts.add(
-        Part.other("weight_shape", Set.of(DType.I64), (n, k) -> List.of(Shape.of(2)), Merge.STACKED));
+        Part.other(
+            "weight_shape", Set.of(DType.I64), (n, k) -> List.of(Shape.of(2)), Merge.STACKED));
     if (!packing.symmetric()) {
-      Dims dims =
-          (n, k) -> List.of(Shape.of(Math.ceilDiv(n, perWord), k / tile.columnsOf(k)));
+      Dims dims = (n, k) -> List.of(Shape.of(Math.ceilDiv(n, perWord), k / tile.columnsOf(k)));
       parts.add(
           new Part(
               "weight_zero_point", true, Set.of(DType.I32), dims, Content.OTHER, Merge.STACKED));
@@ -196,8 +195,7 @@ public final class CompressedSchemes {
           int zero =
               packing.symmetric()
                   ? half
-                  : field(
-                      packing, zeros, row / packing.perWord() * groupsPerRow + groups[c], row);
+                  : field(packing, zeros, row / packing.perWord() * groupsPerRow + groups[c], row);
           float step = Decode.scale(scales, row * groupsPerRow + groups[c]);
           values[r * columns + c] = (code - zero) * step;
           if (steps.length > 0) {
@@ -210,8 +208,7 @@ public final class CompressedSchemes {
 
   private static int field(Packing packing, MemorySegment words, long word, long index) {
     int bits = words.get(Tensor.INT, word * 4);
-    return bits >>> packing.bits() * (int) (index % packing.perWord())
-        & (1 << packing.bits()) - 1;
+    return bits >>> packing.bits() * (int) (index % packing.perWord()) & (1 << packing.bits()) - 1;
   }
 
   private static void inspect(
@@ -224,10 +221,8 @@ public final class CompressedSchemes {
     }
     tensors
         .find("weight_g_idx")
-        .ifPresent(
-            index ->
-                GroupIndex.inspect(
-                    "weight_g_idx", index.toInts(), packing.group(), true, problems));
+        .ifPresent(index ->
+            GroupIndex.inspect("weight_g_idx", index.toInts(), packing.group(), true, problems));
   }
 
   private static Part scales(Tile tile) {
@@ -236,8 +231,7 @@ public final class CompressedSchemes {
             ? Part.SCALAR
             : (n, k) ->
                 List.of(
-                    Shape.of(
-                        Math.ceilDiv(n, tile.rowsOf(n)), Math.ceilDiv(k, tile.columnsOf(k))));
+                    Shape.of(Math.ceilDiv(n, tile.rowsOf(n)), Math.ceilDiv(k, tile.columnsOf(k))));
     return new Part(
         "weight_scale",
         true,

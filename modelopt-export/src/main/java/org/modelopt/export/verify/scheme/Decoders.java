@@ -37,7 +37,8 @@ final class Decoders {
         keep(step, steps, r);
         long at = (from + r) * k;
         for (int c = 0; c < columns; c++) {
-          values[r * columns + c] = table[bytes.get(ValueLayout.JAVA_BYTE, at + c) & 0xFF] * step[c];
+          values[r * columns + c] =
+              table[bytes.get(ValueLayout.JAVA_BYTE, at + c) & 0xFF] * step[c];
         }
       }
     };

@@ -55,8 +55,7 @@ public final class GptqSchemes {
         Part.other("g_idx", Set.of(DType.I32), (n, k) -> List.of(Shape.of(k)), Merge.STACKED);
     Dims scales = (n, k) -> List.of(Shape.of(Math.ceilDiv(k, tile.columnsOf(k)), n));
     Dims zeros =
-        (n, k) ->
-            List.of(Shape.of(Math.ceilDiv(k, tile.columnsOf(k)), Math.ceilDiv(n, perWord)));
+        (n, k) -> List.of(Shape.of(Math.ceilDiv(k, tile.columnsOf(k)), Math.ceilDiv(n, perWord)));
     return new Scheme(
         "GPTQ %d bit%s%s"
             .formatted(
@@ -64,8 +63,7 @@ public final class GptqSchemes {
                 form.group() == 0 ? "" : " g" + form.group(),
                 form.symmetric() ? "" : " asymmetric"),
         List.of(
-            Part.codes(
-                "qweight", Set.of(DType.I32), (n, k) -> List.of(Shape.of(k / perWord, n))),
+            Part.codes("qweight", Set.of(DType.I32), (n, k) -> List.of(Shape.of(k / perWord, n))),
             new Part("qzeros", true, Set.of(DType.I32), zeros, Content.OTHER, Merge.STACKED),
             Part.scales("scales", Set.of(DType.F16, DType.BF16), scales),
             form.actOrder() ? index : index.optional()),
@@ -117,10 +115,8 @@ public final class GptqSchemes {
       Form form, Tensors tensors, long n, long k, Inspection.Problems problems) {
     tensors
         .find("g_idx")
-        .ifPresent(
-            index ->
-                GroupIndex.inspect(
-                    "g_idx", index.toInts(), form.group(), form.actOrder(), problems));
+        .ifPresent(index ->
+            GroupIndex.inspect("g_idx", index.toInts(), form.group(), form.actOrder(), problems));
     if (!form.symmetric()) {
       return;
     }

@@ -21,15 +21,12 @@ final class GroupIndex {
     int[] sizes = new int[count];
     for (int i = 0; i < groups.length; i++) {
       if (groups[i] < 0 || groups[i] >= count) {
-        problems.add(
-            suffix, "groups from 0 to " + (count - 1), groups[i] + " for input " + i);
+        problems.add(suffix, "groups from 0 to " + (count - 1), groups[i] + " for input " + i);
         return;
       }
       if (!reordered && groups[i] != expected[i]) {
         problems.add(
-            suffix,
-            "groups in order without desc_act",
-            "%d for input %d".formatted(groups[i], i));
+            suffix, "groups in order without desc_act", "%d for input %d".formatted(groups[i], i));
         return;
       }
       sizes[groups[i]]++;

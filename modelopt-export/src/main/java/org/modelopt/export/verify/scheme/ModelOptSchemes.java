@@ -69,8 +69,7 @@ public final class ModelOptSchemes {
       case "NVFP4_AWQ" ->
           Optional.of(nvfp4(label, group(groupSize, NVFP4_GROUP), nvfp4Input(), true));
       case "W4A16_NVFP4" ->
-          Optional.of(
-              nvfp4(label, group(groupSize, NVFP4_GROUP), nvfp4Input().optional(), false));
+          Optional.of(nvfp4(label, group(groupSize, NVFP4_GROUP), nvfp4Input().optional(), false));
       case "W4A8_NVFP4_FP8" ->
           Optional.of(nvfp4(label, group(groupSize, MX_GROUP), nvfp4Input(), false));
       case "MXFP4" -> Optional.of(mxfp4(label, List.of()));
@@ -125,8 +124,7 @@ public final class ModelOptSchemes {
 
   /** w = q · the scale of its block of 128 by 128; scales are stored with two axes of size 1. */
   private static Scheme fp8Blocks(String label) {
-    Dims blocks =
-        (n, k) -> List.of(Shape.of(Math.ceilDiv(n, BLOCK), 1, Math.ceilDiv(k, BLOCK), 1));
+    Dims blocks = (n, k) -> List.of(Shape.of(Math.ceilDiv(n, BLOCK), 1, Math.ceilDiv(k, BLOCK), 1));
     return e4m3(
         label,
         new Tile(BLOCK, BLOCK),
@@ -224,13 +222,13 @@ public final class ModelOptSchemes {
         new Carrier(carrier, 1, 2, false),
         (tensors, n, k) ->
             Decoders.e2m1(
-                tensors.get(carrier),
-                new ScaleRows(tensors.get("weight_scale"), tile, n, k, 1),
-                k),
+                tensors.get(carrier), new ScaleRows(tensors.get("weight_scale"), tile, n, k, 1), k),
         Inspection.NONE);
   }
 
-  /** w = q · weight_scale of its group, q from −8 to 7, divided by pre_quant_scale of its column. */
+  /**
+   * w = q · weight_scale of its group, q from −8 to 7, divided by pre_quant_scale of its column.
+   */
   private static Scheme int4(String label, int group, List<Part> more) {
     List<Part> parts = new ArrayList<>();
     Dims pairs = (n, k) -> List.of(Shape.of(n / 2, k));
