@@ -1,5 +1,6 @@
 package org.modelopt;
 
+import java.util.List;
 import java.util.Optional;
 import org.modelopt.compute.Backend;
 import org.modelopt.config.Config;
@@ -59,7 +60,7 @@ public final class ModelOpt {
           model.name());
       samples = Optional.of(bundled.read(model.textEncoder()));
     }
-    return run(calibration, samples, JobOptions.defaults());
+    return run(calibration, samples, JobOptions.defaults()).getFirst();
   }
 
   /** Quantizes {@code model}, calibrating on {@code data}. */
@@ -79,13 +80,37 @@ public final class ModelOpt {
    */
   public static QuantizedModel quantize(
       Model model, Config config, CalibrationData data, JobOptions options) {
-    Calibration calibration = new Calibration(model, config, options);
+    return quantize(model, List.of(config), data, options).getFirst();
+  }
+
+  /**
+   * Quantizes {@code model} by each of {@code configs}, from one pass of {@code data} through it.
+   *
+   * @return one model for each config, in their order
+   */
+  public static List<QuantizedModel> quantize(
+      Model model, List<Config> configs, CalibrationData data) {
+    return quantize(model, configs, data, JobOptions.defaults());
+  }
+
+  /**
+   * Quantizes {@code model} by each of {@code configs}, from one pass of {@code data} through it.
+   *
+   * @param data read only if one of the configs needs calibration
+   * @param options where and how to run
+   * @return one model for each config, in their order
+   * @throws org.modelopt.error.ModelOptException as {@link #quantize(Model, Config,
+   *     CalibrationData, JobOptions)}, or if a job directory holds another or a damaged job
+   */
+  public static List<QuantizedModel> quantize(
+      Model model, List<Config> configs, CalibrationData data, JobOptions options) {
+    Calibration calibration = new Calibration(model, configs, options);
     Optional<SampleSet> samples =
         calibration.needsSamples() ? Optional.of(data.read(model.textEncoder())) : Optional.empty();
     return run(calibration, samples, options);
   }
 
-  private static QuantizedModel run(
+  private static List<QuantizedModel> run(
       Calibration calibration, Optional<SampleSet> samples, JobOptions options) {
     try (Backend backend = options.openBackend()) {
       return calibration.run(samples, backend);

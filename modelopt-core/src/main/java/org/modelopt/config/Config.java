@@ -2,9 +2,6 @@ package org.modelopt.config;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
-import java.util.Set;
-import java.util.stream.Stream;
 import org.modelopt.error.ConfigException;
 import org.modelopt.numeric.Conversion;
 import org.modelopt.numeric.QuantSpec;
@@ -21,60 +18,141 @@ import org.modelopt.numeric.QuantSpec;
  */
 public record Config(
     String name, List<Rule> rules, Algorithm algorithm, Conversion weightConversion) {
-  /**
-   * Modules that quantization leaves alone unless a later rule says otherwise: routers, output
-   * heads, convolutions and vision parts. Source: the reference's list of quantizers that are off
-   * by default.
-   */
-  private static final List<Rule> DEFAULT_EXCLUDED =
-      Stream.of(
-              "*block_sparse_moe.gate*",
-              "*linear_attn.conv1d*",
-              "*linear_attn.in_proj_a*",
-              "*linear_attn.in_proj_b*",
-              "*lm_head*",
-              "*mixer.conv1d*",
-              "*mlp.gate",
-              "*mlp.gate.*",
-              "*mlp.shared_expert_gate*",
-              "*output_layer*",
-              "*proj_out",
-              "*router*",
-              "mtp.*",
-              "output",
-              "*embed_vision*",
-              "*vision_tower*",
-              "*visual*",
-              "*vision_model*",
-              "*multi_modal_projector*")
-          .map(pattern -> Rule.exclude(pattern).optional())
-          .toList();
+  /** INT8 weights per output channel, inputs per tensor, calibrated. */
+  public static final Config INT8_DEFAULT =
+      Presets.of("INT8_DEFAULT", new Algorithm.Max(), "int8_per_channel", "int8");
+
+  /** INT8 with the magnitude of outlying input channels moved into the weights. */
+  public static final Config INT8_SMOOTHQUANT =
+      Presets.of("INT8_SMOOTHQUANT", new Algorithm.SmoothQuant(), "int8_per_channel", "int8");
+
+  /** INT8 weights per output channel. */
+  public static final Config INT8_WEIGHT_ONLY =
+      Presets.weightOnly("INT8_WEIGHT_ONLY", new Algorithm.Max(), "int8_per_channel");
 
   /** FP8 E4M3 weights and inputs, one scale per tensor each, inputs calibrated. */
   public static final Config FP8_DEFAULT =
-      preset(
-          "FP8_DEFAULT",
-          Rule.quantize("*", Target.WEIGHT, QuantSpec.FP8),
-          Rule.quantize("*", Target.INPUT, QuantSpec.FP8));
+      Presets.of("FP8_DEFAULT", new Algorithm.Max(), "fp8", "fp8");
 
-  private static final List<Config> PRESETS = List.of(FP8_DEFAULT);
+  /** FP8 weights per output channel, inputs per token as they come. */
+  public static final Config FP8_PER_CHANNEL_PER_TOKEN =
+      Presets.of(
+          "FP8_PER_CHANNEL_PER_TOKEN",
+          new Algorithm.Max(),
+          "fp8_per_channel",
+          "fp8_per_token_dynamic");
+
+  /** FP8 weights in tiles of 128 by 128. */
+  public static final Config FP8_2D_BLOCKWISE_WEIGHT_ONLY =
+      Presets.weightOnly("FP8_2D_BLOCKWISE_WEIGHT_ONLY", new Algorithm.Max(), "fp8_block_128x128");
+
+  /** INT4 weights in blocks of 128, rounded to the nearest. */
+  public static final Config INT4_BLOCKWISE_WEIGHT_ONLY =
+      Presets.weightOnly("INT4_BLOCKWISE_WEIGHT_ONLY", new Algorithm.Max(), "int4_block_128");
+
+  /** INT4 weights in blocks of 128, input channels scaled by AWQ. */
+  public static final Config INT4_AWQ =
+      Presets.weightOnly("INT4_AWQ", new Algorithm.AwqLite(), "int4_block_128");
+
+  /** INT4 weights in blocks of 128 by GPTQ. */
+  public static final Config INT4_GPTQ =
+      Presets.weightOnly("INT4_GPTQ", new Algorithm.Gptq(), "int4_block_128");
+
+  /** INT4 weights by AWQ that products read as FP8, FP8 inputs. */
+  public static final Config W4A8_AWQ_BETA =
+      Presets.int4AsFp8("W4A8_AWQ_BETA", new Algorithm.AwqLite());
+
+  /** E4M3 weights and inputs in blocks of 32 with power-of-two scales. */
+  public static final Config MXFP8_DEFAULT =
+      Presets.of("MXFP8_DEFAULT", new Algorithm.Max(), "mxfp8", "mxfp8_dynamic");
+
+  /** E3M2 weights and inputs in blocks of 32 with power-of-two scales. */
+  public static final Config MXFP6_DEFAULT =
+      Presets.of("MXFP6_DEFAULT", new Algorithm.Max(), "mxfp6", "mxfp6_dynamic");
+
+  /** E2M1 weights and inputs in blocks of 32 with power-of-two scales. */
+  public static final Config MXFP4_DEFAULT =
+      Presets.of("MXFP4_DEFAULT", new Algorithm.Max(), "mxfp4", "mxfp4_dynamic");
+
+  /** INT8 weights and inputs in blocks of 32 with power-of-two scales. */
+  public static final Config MXINT8_DEFAULT =
+      Presets.of("MXINT8_DEFAULT", new Algorithm.Max(), "mxint8", "mxint8_dynamic");
+
+  /** MXFP4 weights by GPTQ, MXFP4 inputs. */
+  public static final Config MXFP4_GPTQ =
+      Presets.of("MXFP4_GPTQ", new Algorithm.Gptq(), "mxfp4", "mxfp4_dynamic");
+
+  /** MXFP4 weights, FP8 inputs. */
+  public static final Config W4A8_MXFP4_FP8 =
+      Presets.of("W4A8_MXFP4_FP8", new Algorithm.Max(), "mxfp4", "fp8");
+
+  /** MXFP4 weights of feed-forward parts. */
+  public static final Config MXFP4_MLP_WEIGHT_ONLY =
+      Presets.mlpWeightOnly("MXFP4_MLP_WEIGHT_ONLY", "mxfp4");
+
+  /** NVFP4 weights and inputs. */
+  public static final Config NVFP4_DEFAULT = Presets.nvfp4("NVFP4_DEFAULT", new Algorithm.Max());
+
+  /** NVFP4 weights. */
+  public static final Config W4A16_NVFP4 =
+      Presets.weightOnly("W4A16_NVFP4", new Algorithm.Max(), "nvfp4");
+
+  /** NVFP4 weights in blocks of 32, FP8 inputs. */
+  public static final Config W4A8_NVFP4_FP8 =
+      Presets.of("W4A8_NVFP4_FP8", new Algorithm.Max(), "nvfp4_block_32", "fp8");
+
+  /** NVFP4 with input channels scaled by AWQ. */
+  public static final Config NVFP4_AWQ_LITE =
+      Presets.nvfp4("NVFP4_AWQ_LITE", new Algorithm.AwqLite());
+
+  /** NVFP4 with clipped weights. */
+  public static final Config NVFP4_AWQ_CLIP =
+      Presets.nvfp4("NVFP4_AWQ_CLIP", new Algorithm.AwqClip());
+
+  /** NVFP4 with scaled input channels and clipped weights. */
+  public static final Config NVFP4_AWQ_FULL =
+      Presets.nvfp4("NVFP4_AWQ_FULL", new Algorithm.AwqFull());
+
+  /** NVFP4 beside a branch of rank 32. */
+  public static final Config NVFP4_SVDQUANT_DEFAULT =
+      Presets.nvfp4("NVFP4_SVDQUANT_DEFAULT", new Algorithm.SvdQuant());
+
+  /** NVFP4 with weight scales of least squared error. */
+  public static final Config NVFP4_W4A4_WEIGHT_MSE_FP8_SWEEP =
+      Presets.nvfp4("NVFP4_W4A4_WEIGHT_MSE_FP8_SWEEP", new Algorithm.ScaleSweep());
+
+  /** NVFP4 with weight scales of least error weighted by the inputs. */
+  public static final Config NVFP4_W4A4_WEIGHT_LOCAL_HESSIAN =
+      Presets.nvfp4("NVFP4_W4A4_WEIGHT_LOCAL_HESSIAN", new Algorithm.LocalHessian());
+
+  /** NVFP4 with weight blocks scaled to 6 or 4. */
+  public static final Config NVFP4_FOUR_OVER_SIX =
+      Presets.nvfp4("NVFP4_FOUR_OVER_SIX", new Algorithm.FourOverSix());
+
+  /** NVFP4 weights by GPTQ, NVFP4 inputs. */
+  public static final Config NVFP4_GPTQ = Presets.nvfp4("NVFP4_GPTQ", new Algorithm.Gptq());
+
+  /** NVFP4 weights and inputs of experts. */
+  public static final Config NVFP4_EXPERTS_ONLY = Presets.nvfp4Experts("NVFP4_EXPERTS_ONLY");
+
+  /** NVFP4 weights and inputs of feed-forward parts. */
+  public static final Config NVFP4_MLP_ONLY = Presets.nvfp4Mlp("NVFP4_MLP_ONLY");
+
+  /** NVFP4 weights and inputs of feed-forward parts and attention's output. */
+  public static final Config NVFP4_OMLP_ONLY = Presets.nvfp4OutputAndMlp("NVFP4_OMLP_ONLY");
+
+  /** NVFP4 weights, in blocks of 32, of feed-forward parts. */
+  public static final Config NVFP4_MLP_WEIGHT_ONLY =
+      Presets.mlpWeightOnly("NVFP4_MLP_WEIGHT_ONLY", "nvfp4_block_32");
 
   /** Copies the rules. */
   public Config {
     rules = List.copyOf(rules);
   }
 
-  private static Config preset(String name, Rule... rules) {
-    return new Config(
-        name,
-        Stream.concat(Stream.of(rules), DEFAULT_EXCLUDED.stream()).toList(),
-        new Algorithm.Max(),
-        Conversion.DEFAULT);
-  }
-
   /** All presets, in the order of their listing. */
   public static List<Config> presets() {
-    return PRESETS;
+    return Presets.Listing.ALL;
   }
 
   /**
@@ -83,18 +161,25 @@ public record Config(
    * @throws ConfigException if there is none; the message lists them
    */
   public static Config preset(String name) {
-    return PRESETS.stream()
+    return presets().stream()
         .filter(config -> config.name().equals(name))
         .findFirst()
         .orElseThrow(() ->
             new ConfigException(
-                "no preset \"%s\"; there are: %s"
-                    .formatted(name, PRESETS.stream().map(Config::name).toList())));
+                "no preset \"%s\"; %s"
+                    .formatted(
+                        name,
+                        Nearest.suggestion(name, presets().stream().map(Config::name).toList()))));
   }
 
   /** A copy with another name. */
   public Config withName(String newName) {
     return new Config(newName, rules, algorithm, weightConversion);
+  }
+
+  /** A copy with another algorithm. */
+  public Config withAlgorithm(Algorithm newAlgorithm) {
+    return new Config(name, rules, newAlgorithm, weightConversion);
   }
 
   /** A copy with one more rule, which overrides the earlier ones. */
@@ -119,6 +204,6 @@ public record Config(
 
   /** A copy that quantizes the keys and values that attention caches. */
   public Config withKvCache(QuantSpec spec) {
-    return withRule(new Rule("*", Set.of(Target.KV_CACHE), Optional.of(spec), true));
+    return withRule(Rule.quantize("*", Target.KV_CACHE, spec));
   }
 }

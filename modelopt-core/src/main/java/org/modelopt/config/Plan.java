@@ -13,6 +13,7 @@ import org.modelopt.model.CacheSite;
 import org.modelopt.model.Linear;
 import org.modelopt.model.Model;
 import org.modelopt.numeric.QuantSpec;
+import org.modelopt.numeric.ScaleFormat;
 
 /**
  * A config held against a model: what every module gets. Making a plan runs nothing and reads no
@@ -27,10 +28,15 @@ public record Plan(List<PlannedLinear> linears, List<PlannedCache> caches) {
    *
    * @param linear the linear
    * @param weight format of its weight
+   * @param dequantizedWeight format of what the weight's codes stand for, for kernels that compute
+   *     in it
    * @param input format of its input
    */
   public record PlannedLinear(
-      Linear linear, Optional<QuantSpec> weight, Optional<QuantSpec> input) {}
+      Linear linear,
+      Optional<QuantSpec> weight,
+      Optional<QuantSpec> dequantizedWeight,
+      Optional<QuantSpec> input) {}
 
   /**
    * A cache site and its format.
@@ -56,6 +62,7 @@ public record Plan(List<PlannedLinear> linears, List<PlannedCache> caches) {
     List<CacheSite> sites =
         model.layers().stream().flatMap(layer -> layer.cacheSites().stream()).toList();
     Map<String, QuantSpec> weights = new LinkedHashMap<>();
+    Map<String, QuantSpec> dequantized = new LinkedHashMap<>();
     Map<String, QuantSpec> inputs = new LinkedHashMap<>();
     Map<String, QuantSpec> caches = new LinkedHashMap<>();
     for (Rule rule : config.rules()) {
@@ -68,14 +75,20 @@ public record Plan(List<PlannedLinear> linears, List<PlannedCache> caches) {
         matched |=
             switch (target) {
               case WEIGHT -> assign(rule, names, weights);
+              case DEQUANTIZED_WEIGHT -> assign(rule, names, dequantized);
               case INPUT -> assign(rule, names, inputs);
               case KV_CACHE -> assign(rule, cached, caches);
             };
       }
       if (rule.mustMatch() && !matched) {
         throw new ConfigException(
-            "config %s: pattern \"%s\" fits no module of %s; its modules end in: %s"
-                .formatted(config.name(), rule.pattern(), model.name(), endings(linears)));
+            "config %s: pattern \"%s\" fits no module of %s; nearest: %s; its modules end in: %s"
+                .formatted(
+                    config.name(),
+                    rule.pattern(),
+                    model.name(),
+                    Nearest.modules(rule.pattern(), linears.stream().map(Linear::name).toList()),
+                    endings(linears)));
       }
     }
     if (weights.isEmpty() && inputs.isEmpty() && caches.isEmpty()) {
@@ -88,6 +101,8 @@ public record Plan(List<PlannedLinear> linears, List<PlannedCache> caches) {
           new PlannedLinear(
               linear,
               Optional.ofNullable(weights.get(linear.name())),
+              Optional.ofNullable(dequantized.get(linear.name()))
+                  .filter(spec -> weights.containsKey(linear.name())),
               Optional.ofNullable(inputs.get(linear.name()))));
     }
     return new Plan(
@@ -117,11 +132,22 @@ public record Plan(List<PlannedLinear> linears, List<PlannedCache> caches) {
     return linears.stream().filter(planned -> planned.weight().isPresent());
   }
 
-  /** Whether any input or cache needs to be observed: has a format with calibrated scales. */
+  /**
+   * Whether any input or cache needs to be observed: has a format with a calibrated scale. What the
+   * algorithm wants to see beyond that is {@link Algorithm#needsInputs()}.
+   */
   public boolean needsCalibration() {
     return Stream.concat(
             linears.stream().map(PlannedLinear::input), caches.stream().map(PlannedCache::spec))
         .flatMap(Optional::stream)
-        .anyMatch(spec -> !spec.dynamic());
+        .anyMatch(Plan::isCalibrated);
+  }
+
+  /**
+   * Whether activations of this format have a scale that calibration finds: all static formats, and
+   * dynamic ones whose block scales stand under a global scale.
+   */
+  public static boolean isCalibrated(QuantSpec spec) {
+    return !spec.dynamic() || spec.scaleFormat() == ScaleFormat.E4M3_WITH_GLOBAL_F32;
   }
 }

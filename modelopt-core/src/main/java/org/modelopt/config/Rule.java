@@ -25,9 +25,18 @@ public record Rule(
     return new Rule(pattern, Set.of(target), Optional.of(spec), true);
   }
 
+  /** Quantizes weight and input of modules that fit {@code pattern} alike. */
+  public static Rule quantize(String pattern, QuantSpec spec) {
+    return new Rule(pattern, Set.of(Target.WEIGHT, Target.INPUT), Optional.of(spec), true);
+  }
+
   /** Leaves weight and input of modules that fit {@code pattern} as they are. */
   public static Rule exclude(String pattern) {
-    return new Rule(pattern, Set.of(Target.WEIGHT, Target.INPUT), Optional.empty(), true);
+    return new Rule(
+        pattern,
+        Set.of(Target.WEIGHT, Target.DEQUANTIZED_WEIGHT, Target.INPUT),
+        Optional.empty(),
+        true);
   }
 
   /** The same rule, silent if its pattern fits nothing. */

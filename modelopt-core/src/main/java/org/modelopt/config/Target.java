@@ -4,6 +4,11 @@ package org.modelopt.config;
 public enum Target {
   /** Weight of a linear. */
   WEIGHT,
+  /**
+   * What the codes of a linear's weight stand for, quantized once more: FP8 after INT4, so that
+   * products run in FP8. Has no effect where the weight itself is not quantized.
+   */
+  DEQUANTIZED_WEIGHT,
   /** Input of a linear. */
   INPUT,
   /** Keys and values that attention caches. */

@@ -17,6 +17,8 @@ import org.modelopt.error.DeviceException;
 import org.modelopt.tensor.DType;
 import org.modelopt.tensor.Shape;
 import org.modelopt.tensor.Tensor;
+import org.modelopt.tensor.TensorInfo;
+import org.modelopt.tensor.TensorSink;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -76,10 +78,7 @@ final class ActivationStore implements AutoCloseable {
 
   /** The activation of sample {@code index} on the device. */
   Tensor get(int index, Backend backend, Scope scope) {
-    Slot slot = slots[index];
-    if (slot == null) {
-      throw new IllegalStateException("sample " + index + " has no activation yet");
-    }
+    Slot slot = present(index);
     MemorySegment bytes = slot.memory;
     if (bytes == null) {
       bytes = buffer(scope, slot);
@@ -93,6 +92,33 @@ final class ActivationStore implements AutoCloseable {
     return buffer.isOnHost()
         ? buffer.segment()
         : Arena.ofAuto().allocate(slot.byteSize(), Tensor.ALIGNMENT);
+  }
+
+  /** Type and shape of the activation of sample {@code index}. */
+  TensorInfo info(int index, String name) {
+    Slot slot = present(index);
+    return new TensorInfo(name, slot.dtype, slot.shape);
+  }
+
+  /** Hands the bytes of sample {@code index} to {@code sink}. */
+  void write(int index, String name, TensorSink sink) {
+    Slot slot = present(index);
+    try (Arena temporary = Arena.ofShared()) {
+      MemorySegment bytes = slot.memory;
+      if (bytes == null) {
+        bytes = temporary.allocate(slot.byteSize(), Tensor.ALIGNMENT);
+        transfer(slot.fileOffset, bytes, false);
+      }
+      sink.write(name, bytes);
+    }
+  }
+
+  private Slot present(int index) {
+    Slot slot = slots[index];
+    if (slot == null) {
+      throw new IllegalStateException("sample " + index + " has no activation yet");
+    }
+    return slot;
   }
 
   private Slot newSlot(DType dtype, Shape shape) {

@@ -1,10 +1,17 @@
 package org.modelopt.job;
 
+import java.lang.foreign.Arena;
+import java.nio.file.Path;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.modelopt.compute.Scope;
 import org.modelopt.model.Layer;
 import org.modelopt.model.Model;
+import org.modelopt.safetensors.SafetensorsFile;
+import org.modelopt.safetensors.SafetensorsLayout;
+import org.modelopt.safetensors.SafetensorsWriter;
 import org.modelopt.tensor.Tensor;
+import org.modelopt.tensor.TensorInfo;
 
 /**
  * The activations of all samples between two layers of a model. Samples run one at a time, in
@@ -51,6 +58,41 @@ public final class Activations implements AutoCloseable {
       store.close();
       throw e;
     }
+  }
+
+  /** Activations that {@link #write} wrote. */
+  static Activations read(Path file, int samples, Pass pass, JobOptions options) {
+    ActivationStore store =
+        new ActivationStore(samples, options.activationBytes(), options.spillDirectory());
+    try {
+      SafetensorsFile stored = SafetensorsFile.open(file);
+      for (int i = 0; i < samples; i++) {
+        try (Arena arena = Arena.ofShared();
+            Scope scope = pass.backend().openScope()) {
+          store.put(i, stored.open(name(i), arena), pass.backend(), scope);
+        }
+      }
+      return new Activations(store);
+    } catch (RuntimeException | Error e) {
+      store.close();
+      throw e;
+    }
+  }
+
+  /** Writes the activations of all samples to a new file. */
+  void write(Path file) {
+    List<TensorInfo> infos =
+        IntStream.range(0, samples()).mapToObj(i -> store.info(i, name(i))).toList();
+    try (SafetensorsWriter writer = SafetensorsWriter.create(file, SafetensorsLayout.of(infos))) {
+      for (int i = 0; i < samples(); i++) {
+        store.write(i, name(i), writer);
+      }
+      writer.finish();
+    }
+  }
+
+  private static String name(int sample) {
+    return "sample." + sample;
   }
 
   /** Number of samples. */

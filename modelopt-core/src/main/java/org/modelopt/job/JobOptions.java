@@ -18,6 +18,8 @@ import org.modelopt.model.Model;
  * @param activationBytes memory for activations between two layers; more goes to a file
  * @param spillDirectory where that file is made; empty for the system's temporary directory
  * @param progress receives progress
+ * @param jobDirectory where the job keeps its journal, to be started again from where it was; empty
+ *     for none
  */
 public record JobOptions(
     Optional<String> device,
@@ -25,7 +27,19 @@ public record JobOptions(
     Optional<Precision> precision,
     long activationBytes,
     Optional<Path> spillDirectory,
-    Progress.Listener progress) {
+    Progress.Listener progress,
+    Optional<Path> jobDirectory) {
+  /** Options of a job without a journal. */
+  public JobOptions(
+      Optional<String> device,
+      int threads,
+      Optional<Precision> precision,
+      long activationBytes,
+      Optional<Path> spillDirectory,
+      Progress.Listener progress) {
+    this(device, threads, precision, activationBytes, spillDirectory, progress, Optional.empty());
+  }
+
   /** Memory for activations unless said otherwise: 1 GiB. */
   public static final long DEFAULT_ACTIVATION_BYTES = 1L << 30;
 
@@ -43,30 +57,60 @@ public record JobOptions(
   /** A copy that runs on the backend called {@code name}. */
   public JobOptions withDevice(String name) {
     return new JobOptions(
-        Optional.of(name), threads, precision, activationBytes, spillDirectory, progress);
+        Optional.of(name),
+        threads,
+        precision,
+        activationBytes,
+        spillDirectory,
+        progress,
+        jobDirectory);
   }
 
   /** A copy with another number of host threads. */
   public JobOptions withThreads(int newThreads) {
-    return new JobOptions(device, newThreads, precision, activationBytes, spillDirectory, progress);
+    return new JobOptions(
+        device, newThreads, precision, activationBytes, spillDirectory, progress, jobDirectory);
   }
 
   /** A copy that computes in {@code newPrecision}. */
   public JobOptions withPrecision(Precision newPrecision) {
     return new JobOptions(
-        device, threads, Optional.of(newPrecision), activationBytes, spillDirectory, progress);
+        device,
+        threads,
+        Optional.of(newPrecision),
+        activationBytes,
+        spillDirectory,
+        progress,
+        jobDirectory);
   }
 
   /**
    * A copy with another memory limit for activations; what exceeds it goes to {@code directory}.
    */
   public JobOptions withActivationLimit(long bytes, Path directory) {
-    return new JobOptions(device, threads, precision, bytes, Optional.of(directory), progress);
+    return new JobOptions(
+        device, threads, precision, bytes, Optional.of(directory), progress, jobDirectory);
   }
 
   /** A copy that reports progress to {@code listener}. */
   public JobOptions withProgress(Progress.Listener listener) {
-    return new JobOptions(device, threads, precision, activationBytes, spillDirectory, listener);
+    return new JobOptions(
+        device, threads, precision, activationBytes, spillDirectory, listener, jobDirectory);
+  }
+
+  /**
+   * A copy that keeps a journal in {@code directory}; a job that finds its own journal there goes
+   * on where that one ended, with the same result as if it had never been interrupted.
+   */
+  public JobOptions withJobDirectory(Path directory) {
+    return new JobOptions(
+        device,
+        threads,
+        precision,
+        activationBytes,
+        spillDirectory,
+        progress,
+        Optional.of(directory));
   }
 
   /** Opens the device. */

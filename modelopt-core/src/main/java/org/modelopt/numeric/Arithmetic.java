@@ -3,6 +3,15 @@ package org.modelopt.numeric;
 /**
  * The float32 operations by which scales and quotients are computed. Files made with any of them
  * are read the same way; a few codes differ by one step.
+ *
+ * <p>The two forms named after PyTorch give, bit for bit, what the reference writes when it runs on
+ * a CPU or on a GPU. Both follow its two peculiarities of 4-bit floats:
+ *
+ * <ul>
+ *   <li>E2M1 under E8M0 scales (MXFP4): magnitudes halfway between two codes go to the smaller one,
+ *       and zeros become negative zero;
+ *   <li>E2M1 otherwise (NVFP4): negative zeros become positive zero.
+ * </ul>
  */
 public enum Arithmetic {
   /** {@code amax / max} and {@code x / scale}, each rounded once, to float32. The default. */

@@ -1,5 +1,9 @@
 package org.modelopt.numeric;
 
+import java.util.ArrayList;
+import java.util.List;
+import org.modelopt.tensor.Shape;
+
 /** Which elements of a matrix {@code [rows, columns]} share a scale. */
 public sealed interface Granularity {
   /** One scale for the whole tensor. */
@@ -39,6 +43,32 @@ public sealed interface Granularity {
             "tile sizes must be at least 1 but are " + rows + " x " + columns);
       }
     }
+  }
+
+  /**
+   * Shape of the scales of a tensor: {@code []} per tensor, {@code [rows]} per channel or token,
+   * {@code [rows, ceil(columns / size)]} for blocks, {@code [ceil(rows / r), ceil(columns / c)]}
+   * for tiles. Where the tensor has more axes, those before the last take the place of rows.
+   *
+   * @throws IllegalArgumentException for tiles of a tensor that is no matrix
+   */
+  default Shape scaleShape(Shape tensor) {
+    List<Long> dims = tensor.dims();
+    List<Long> outer = new ArrayList<>(dims.subList(0, Math.max(0, dims.size() - 1)));
+    switch (this) {
+      case PerTensor() -> outer.clear();
+      case PerChannel(), PerToken() -> {}
+      case Block(int size) -> outer.add(Math.ceilDiv(tensor.columns(), (long) size));
+      case Block2d(int rows, int columns) -> {
+        if (tensor.rank() != 2) {
+          throw new IllegalArgumentException(
+              "tiles need a matrix but the tensor is " + tensor + "; take its matrices one by one");
+        }
+        outer.set(0, Math.ceilDiv(tensor.dim(0), (long) rows));
+        outer.add(Math.ceilDiv(tensor.dim(1), (long) columns));
+      }
+    }
+    return Shape.of(outer.stream().mapToLong(Long::longValue).toArray());
   }
 
   /** One scale for the whole tensor. */

@@ -13,6 +13,7 @@ import org.modelopt.config.Plan.PlannedLinear;
 import org.modelopt.decision.Decisions;
 import org.modelopt.decision.Quantization;
 import org.modelopt.error.CheckpointException;
+import org.modelopt.error.ConfigException;
 import org.modelopt.error.DataException;
 import org.modelopt.job.Pass;
 import org.modelopt.job.Weights;
@@ -51,6 +52,10 @@ final class Decider {
     this.calibrator =
         switch (config.algorithm()) {
           case Algorithm.Max max -> Calibrator.MAX;
+          default ->
+              throw new ConfigException(
+                  "config %s: this build cannot run the algorithm %s; choose max"
+                      .formatted(config.name(), config.algorithm()));
         };
     this.conversion = config.weightConversion();
     plan.linears().forEach(planned -> linears.put(planned.linear().name(), planned));
@@ -67,12 +72,12 @@ final class Decider {
 
   boolean observes(InputGroup group) {
     return group.linears().stream()
-        .anyMatch(linear -> planned(linear).input().filter(spec -> !spec.dynamic()).isPresent());
+        .anyMatch(linear -> planned(linear).input().filter(Plan::isCalibrated).isPresent());
   }
 
   boolean observesCache(String site) {
     QuantSpec spec = caches.get(site);
-    return spec != null && !spec.dynamic();
+    return spec != null && Plan.isCalibrated(spec);
   }
 
   /** Decides for {@code layer} from its weights and what was seen in it. */
@@ -120,10 +125,10 @@ final class Decider {
 
   private Quantization activation(
       String what, String site, QuantSpec spec, Map<String, Statistics> seen) {
-    if (spec.dynamic()) {
+    if (!Plan.isCalibrated(spec)) {
       return Quantization.of(spec, Scales.of(one()));
     }
-    if (!(spec.granularity() instanceof Granularity.PerTensor)) {
+    if (!spec.dynamic() && !(spec.granularity() instanceof Granularity.PerTensor)) {
       throw new IllegalArgumentException(
           what + ": calibrated scales are per tensor; make " + spec + " dynamic");
     }

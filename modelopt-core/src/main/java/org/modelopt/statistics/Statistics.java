@@ -49,6 +49,11 @@ public final class Statistics {
     return new Statistics(rows + later.rows, amax, sum);
   }
 
+  /** Everything seen, as arrays that belong to the caller. */
+  public ChannelSummary summary() {
+    return new ChannelSummary(rows, channelAmax.clone(), absoluteSum.clone());
+  }
+
   /** Number of channels. */
   public int channels() {
     return channelAmax.length;

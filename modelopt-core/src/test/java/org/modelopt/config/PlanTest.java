@@ -82,4 +82,31 @@ class PlanTest {
   private static List<String> names(Plan plan) {
     return plan.quantized().map(planned -> planned.linear().name()).toList();
   }
+
+  @Test
+  void theNearestModulesOfAMistypedPatternAreNamed() {
+    ConfigException e =
+        assertThrows(
+            ConfigException.class,
+            () -> Plan.of(model, Config.FP8_DEFAULT.withoutModules("*.dwn_proj")));
+    assertTrue(
+        e.getMessage().contains("nearest: model.layers.0.down_proj, model.layers.1.down_proj"),
+        e.getMessage());
+  }
+
+  @Test
+  void int4WeightsMayBeReadAsFp8() {
+    Plan plan = Plan.of(model, Config.W4A8_AWQ_BETA);
+    assertTrue(plan.quantized().allMatch(planned -> planned.dequantizedWeight().isPresent()));
+    Plan without = Plan.of(model, Config.W4A8_AWQ_BETA.withoutModules("*down_proj"));
+    assertEquals(
+        4, without.linears().stream().filter(p -> p.dequantizedWeight().isPresent()).count());
+  }
+
+  @Test
+  void dynamicInputsUnderAGlobalScaleNeedCalibration() {
+    assertTrue(Plan.of(model, Config.NVFP4_DEFAULT).needsCalibration());
+    assertFalse(Plan.of(model, Config.MXFP4_DEFAULT).needsCalibration());
+    assertFalse(Plan.of(model, Config.FP8_PER_CHANNEL_PER_TOKEN).needsCalibration());
+  }
 }

@@ -1,37 +1,46 @@
 package org.modelopt.formats;
 
 import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.util.concurrent.atomic.AtomicLong;
+import java.util.Optional;
 import org.modelopt.compute.Scope;
 import org.modelopt.compute.Workers;
-import org.modelopt.error.CheckpointException;
-import org.modelopt.numeric.Arithmetic;
+import org.modelopt.formats.codec.ScaleRules;
+import org.modelopt.formats.internal.Kernels;
+import org.modelopt.formats.internal.Strip;
 import org.modelopt.numeric.Conversion;
-import org.modelopt.numeric.FloatFormat;
-import org.modelopt.numeric.NonFinite;
+import org.modelopt.numeric.Matrix;
 import org.modelopt.numeric.QuantSpec;
 import org.modelopt.numeric.QuantizedTensor;
 import org.modelopt.numeric.Quantizer;
 import org.modelopt.numeric.Scales;
 import org.modelopt.tensor.DType;
-import org.modelopt.tensor.Shape;
 import org.modelopt.tensor.Tensor;
 
-/** FP8 per tensor on tensors in host memory. */
+/** Any spec on tensors in host memory. */
 final class HostQuantizer implements Quantizer {
-  /** Elements per piece of parallel work. */
-  private static final long CHUNK = 1 << 15;
-
   private final QuantSpec spec;
   private final Conversion conversion;
   private final Workers workers;
+  private final Kernels kernels;
+  private final StripPool strips;
+  private final Pieces pieces;
+  private final ScalePass scalePass;
+  private final CodePass codePass;
 
-  HostQuantizer(QuantSpec spec, Conversion conversion, Workers workers) {
+  HostQuantizer(QuantSpec spec, Conversion conversion, Workers workers, Kernels kernels) {
+    this(spec, conversion, workers, kernels, new StripPool());
+  }
+
+  private HostQuantizer(
+      QuantSpec spec, Conversion conversion, Workers workers, Kernels kernels, StripPool strips) {
     this.spec = spec;
     this.conversion = conversion;
     this.workers = workers;
+    this.kernels = kernels;
+    this.strips = strips;
+    this.pieces = new Pieces(workers, strips);
+    this.scalePass = new ScalePass(spec, conversion, kernels, pieces);
+    this.codePass = new CodePass(spec, conversion, kernels);
   }
 
   @Override
@@ -46,166 +55,194 @@ final class HostQuantizer implements Quantizer {
 
   @Override
   public Quantizer with(Conversion newConversion) {
-    return new HostQuantizer(spec, newConversion, workers);
+    return new HostQuantizer(spec, newConversion, workers, kernels, strips);
+  }
+
+  @Override
+  public void amax(Matrix x, Tensor into) {
+    long expected = spec.granularity().scaleShape(x.shape()).elements();
+    if (into.dtype() != DType.F32 || into.shape().elements() != expected) {
+      throw new IllegalArgumentException(
+          "expected room for %d F32 maxima of %s but found %s".formatted(expected, x, into));
+    }
+    scalePass.amax(x, into);
+  }
+
+  @Override
+  public float globalScale(float tensorAmax) {
+    Checks.amax(tensorAmax, 0);
+    return ScaleRules.globalScale(spec, conversion.arithmetic(), tensorAmax);
+  }
+
+  @Override
+  public void scales(Matrix x, Scales into) {
+    Checks.scales(spec, x, into);
+    scalePass.scales(x, into);
   }
 
   @Override
   public Scales scales(Tensor tensor, Arena arena) {
-    checkElements(tensor);
-    // Bits of magnitudes order as the magnitudes do.
-    AtomicLong amaxBits = new AtomicLong();
-    workers.forRange(
-        tensor.shape().elements(),
-        CHUNK,
-        (from, to) -> {
-          float amax = 0;
-          for (long i = from; i < to; i++) {
-            float magnitude = Math.abs(read(tensor, i));
-            if (magnitude < Float.POSITIVE_INFINITY) {
-              amax = Math.max(amax, magnitude);
-            }
-          }
-          amaxBits.accumulateAndGet(Float.floatToRawIntBits(amax), Math::max);
-        });
-    return Scales.of(scalar(arena, scaleOf(Float.intBitsToFloat((int) amaxBits.get()))));
+    boolean global = spec.scaleFormat().hasGlobalScale();
+    float amax = global ? scalePass.amaxOfAll(Matrix.of(tensor)) : 0;
+    return scales(tensor, globalScale(amax), arena);
+  }
+
+  @Override
+  public void scalesOfAmax(Tensor amax, Scales into) {
+    if (amax.dtype() != DType.F32
+        || amax.shape().elements() != into.values().shape().elements()
+        || into.values().dtype() != spec.scaleFormat().dtype()) {
+      throw new IllegalArgumentException(
+          "cannot make scales %s of %s from amax %s".formatted(into.values(), spec, amax));
+    }
+    Checks.globalScale(spec, into.globalScale());
+    scalePass.scalesOfAmax(amax, into);
   }
 
   @Override
   public Scales scalesOfAmax(Tensor amax, Arena arena) {
-    if (amax.dtype() != DType.F32 || amax.shape().elements() != 1) {
-      throw new IllegalArgumentException("expected one F32 amax but found " + amax);
+    float largest = 0;
+    if (spec.scaleFormat().hasGlobalScale()) {
+      for (long i = 0; i < amax.shape().elements(); i++) {
+        largest = Math.max(largest, amax.getFloat(i));
+      }
     }
-    float value = amax.getFloat(0);
-    if (!(value >= 0 && value < Float.POSITIVE_INFINITY)) {
-      throw new IllegalArgumentException("amax must be finite and not negative but is " + value);
-    }
-    return Scales.of(scalar(arena, scaleOf(value)));
-  }
-
-  private float scaleOf(float amax) {
-    float max = spec.format().maxFinite();
-    float scale = conversion.arithmetic() == Arithmetic.TORCH_CUDA ? amax * (1f / max) : amax / max;
-    return scale == 0 ? 1f : scale;
-  }
-
-  private static Tensor scalar(Arena arena, float value) {
-    return Tensor.ofFloats(arena, Shape.scalar(), value);
+    Tensor values = Tensor.allocate(arena, spec.scaleFormat().dtype(), amax.shape());
+    Scales scales = new Scales(values, globalScale(largest), Optional.empty());
+    scalesOfAmax(amax, scales);
+    return scales;
   }
 
   @Override
-  public QuantizedTensor quantize(Tensor tensor, Scales scales, Arena arena) {
-    checkElements(tensor);
-    Tensor codes = Tensor.allocate(arena, DType.F8_E4M3, tensor.shape());
-    MemorySegment out = codes.segment();
-    float scale = scaleIn(scales);
-    workers.forRange(
-        tensor.shape().elements(),
-        CHUNK,
-        (from, to) -> {
-          for (long i = from; i < to; i++) {
-            out.set(ValueLayout.JAVA_BYTE, i, (byte) code(tensor, i, scale));
-          }
-        });
-    return new QuantizedTensor(spec, tensor.shape(), codes, scales);
+  public void quantize(Matrix x, Scales scales, Tensor codes) {
+    Checks.scales(spec, x, scales);
+    Checks.codes(spec, x.shape(), codes);
+    encode(Grid.of(x, spec.granularity()).flattened(spec.format().bits()), scales, codes);
+  }
+
+  private void encode(Grid grid, Scales scales, Tensor codes) {
+    pieces.forParts(
+        grid.x().rows(),
+        grid.x().columns(),
+        Strip.CAPACITY,
+        (strip, row, from, to) -> codePass.encodePart(grid, strip, row, from, to, scales, codes));
+  }
+
+  @Override
+  public void quantize(Matrix x, QuantizedTensor into) {
+    Checks.spec(spec, into.spec());
+    Scales scales = into.scales();
+    Tensor codes = into.codes();
+    Checks.scales(spec, x, scales);
+    Checks.codes(spec, x.shape(), codes);
+    Grid grid = Grid.of(x, spec.granularity());
+    int columns = stripColumns(grid);
+    if (columns > 0) {
+      pieces.forParts(
+          x.rows(),
+          x.columns(),
+          columns,
+          (strip, row, from, to) -> {
+            for (long column = from; column < to; column += columns) {
+              grid.place(strip, column, (int) Math.min(columns, to - column));
+              scalePass.scalesOfStrip(grid, strip, row, column, scales.globalScale());
+              scalePass.storeScales(strip, scales, grid.group(row, column));
+              codePass.encodeStripUnderOwnScales(
+                  grid, strip, row, column, scales.globalScale(), codes);
+            }
+          });
+    } else if (grid.groupRows() == 1) {
+      pieces.forEach(
+          x.rows(),
+          x.columns(),
+          (strip, row) -> {
+            scalePass.scalesOfRow(grid, strip, row, scales);
+            codePass.encodePart(grid, strip, row, 0, x.columns(), scales, codes);
+          });
+    } else {
+      scalePass.scales(x, scales);
+      encode(grid.flattened(spec.format().bits()), scales, codes);
+    }
+  }
+
+  /**
+   * Columns of a strip that holds whole groups and whole bytes of codes, so that scales and codes
+   * can be made strip by strip; 0 if there is none.
+   */
+  private int stripColumns(Grid grid) {
+    if (!grid.groupsFitStrips() || !spec.scaleRule().dependsOnAmaxOnly()) {
+      return 0;
+    }
+    long multiple = grid.groupColumns();
+    while ((multiple & 7) != 0) {
+      multiple *= 2;
+    }
+    return (int) (Strip.CAPACITY / multiple * multiple);
   }
 
   @Override
   public void dequantize(QuantizedTensor quantized, Tensor into) {
-    if (!quantized.spec().equals(spec) || !quantized.shape().equals(into.shape())) {
+    Checks.spec(spec, quantized.spec());
+    if (!quantized.shape().equals(into.shape())) {
       throw new IllegalArgumentException(
-          "cannot dequantize %s %s by a quantizer of %s into %s"
-              .formatted(quantized.spec(), quantized.shape(), spec, into));
+          "cannot dequantize codes of %s into %s".formatted(quantized.shape(), into));
     }
-    MemorySegment codes = quantized.codes().segment();
-    float scale = scaleIn(quantized.scales());
-    workers.forRange(
-        into.shape().elements(),
-        CHUNK,
-        (from, to) -> {
-          for (long i = from; i < to; i++) {
-            write(into, i, value(codes.get(ValueLayout.JAVA_BYTE, i), scale));
-          }
-        });
+    Matrix matrix = Matrix.of(into);
+    Checks.scales(spec, matrix, quantized.scales());
+    Checks.codes(spec, into.shape(), quantized.codes());
+    Grid grid = Grid.of(matrix, spec.granularity()).flattened(spec.format().bits());
+    pieces.forParts(
+        grid.x().rows(),
+        grid.x().columns(),
+        Strip.CAPACITY,
+        (strip, row, from, to) ->
+            codePass.decodePart(grid, strip, row, from, to, quantized.scales(), quantized.codes()));
   }
 
   @Override
   public Tensor fakeQuantize(Tensor tensor, Scales scales, Scope scope) {
-    checkElements(tensor);
     Tensor result = scope.allocate(tensor.dtype(), tensor.shape());
-    float scale = scaleIn(scales);
-    workers.forRange(
-        tensor.shape().elements(),
-        CHUNK,
-        (from, to) -> {
-          for (long i = from; i < to; i++) {
-            write(result, i, value(code(tensor, i, scale), scale));
-          }
-        });
+    Matrix x = Matrix.of(tensor);
+    Matrix into = Matrix.of(result);
+    if (!spec.dynamic()) {
+      Checks.scales(spec, x, scales);
+      round(Grid.of(x, spec.granularity()), scales, into);
+      return result;
+    }
+    Checks.globalScale(spec, scales.globalScale());
+    Grid grid = Grid.of(x, spec.granularity());
+    int columns = stripColumns(grid);
+    if (columns > 0) {
+      roundUnderOwnScales(grid, columns, scales.globalScale(), into);
+      return result;
+    }
+    try (Arena arena = Arena.ofShared()) {
+      round(grid, scales(tensor, scales.globalScale(), arena), into);
+    }
     return result;
   }
 
-  private static float scaleIn(Scales scales) {
-    float scale = scales.values().getFloat(0);
-    if (!(scale > 0 && scale < Float.POSITIVE_INFINITY)) {
-      throw new IllegalArgumentException("a scale must be positive and finite but is " + scale);
-    }
-    return scale;
+  private void round(Grid grid, Scales scales, Matrix into) {
+    // The rows of the result have no gaps, so offsets along one long row hold for it as well.
+    Grid flat = grid.flattened(8);
+    pieces.forParts(
+        flat.x().rows(),
+        flat.x().columns(),
+        Strip.CAPACITY,
+        (strip, row, from, to) -> codePass.roundPart(flat, strip, row, from, to, scales, into));
   }
 
-  private int code(Tensor tensor, long index, float scale) {
-    float x = read(tensor, index);
-    float quotient =
-        switch (conversion.arithmetic()) {
-          case FLOAT32 -> x / scale;
-          case TORCH_CPU -> roundTo(tensor.dtype(), x / scale);
-          case TORCH_CUDA -> roundTo(tensor.dtype(), x / roundTo(tensor.dtype(), scale));
-        };
-    return FloatCodec.encode((FloatFormat) spec.format(), quotient);
-  }
-
-  private float value(int code, float scale) {
-    return FloatCodec.decode((FloatFormat) spec.format(), code) * scale;
-  }
-
-  private float read(Tensor tensor, long index) {
-    float x = tensor.getFloat(index);
-    if (conversion.nonFinite() == NonFinite.ERROR && !Float.isFinite(x)) {
-      throw new CheckpointException(
-          "element %,d of a %s is %s; check the file or the layer that made it"
-              .formatted(index, tensor, x));
-    }
-    return x;
-  }
-
-  private static void write(Tensor tensor, long index, float value) {
-    MemorySegment bytes = tensor.segment();
-    switch (tensor.dtype()) {
-      case F32 -> bytes.set(Tensor.FLOAT, index << 2, value);
-      case BF16 ->
-          bytes.set(
-              Tensor.SHORT,
-              index << 1,
-              (short) (Float.floatToRawIntBits(roundTo(DType.BF16, value)) >>> 16));
-      case F16 -> bytes.set(Tensor.SHORT, index << 1, Float.floatToFloat16(value));
-      default -> throw new IllegalArgumentException("cannot write floats into " + tensor);
-    }
-  }
-
-  private static float roundTo(DType dtype, float value) {
-    return switch (dtype) {
-      case BF16 -> {
-        int bits = Float.floatToRawIntBits(value);
-        int rounded = (bits + 0x7FFF + (bits >>> 16 & 1)) & 0xFFFF0000;
-        yield Float.isNaN(value) ? Float.NaN : Float.intBitsToFloat(rounded);
-      }
-      case F16 -> Float.float16ToFloat(Float.floatToFloat16(value));
-      default -> value;
-    };
-  }
-
-  private static void checkElements(Tensor tensor) {
-    if (!tensor.dtype().isWideFloat()) {
-      throw new IllegalArgumentException("expected F32, BF16 or F16 elements but found " + tensor);
-    }
+  private void roundUnderOwnScales(Grid grid, int columns, float globalScale, Matrix into) {
+    pieces.forParts(
+        into.rows(),
+        into.columns(),
+        columns,
+        (strip, row, from, to) -> {
+          for (long column = from; column < to; column += columns) {
+            grid.place(strip, column, (int) Math.min(columns, to - column));
+            scalePass.scalesOfStrip(grid, strip, row, column, globalScale);
+            codePass.roundStripUnderOwnScales(grid, strip, row, column, globalScale, into);
+          }
+        });
   }
 }

@@ -46,7 +46,12 @@ public final class CpuBackend implements Backend {
           "there is no CPU device %d; use device 0".formatted(options.device()));
     }
     this.workers = new Workers(options.threads());
-    this.rungs = Rungs.choose(rung, workers, pool);
+    try {
+      this.rungs = Rungs.choose(rung, workers, pool);
+    } catch (DeviceException e) {
+      workers.close();
+      throw e;
+    }
     this.elementwise = new Elementwise(rungs.kernels(), workers);
     this.rowOperations = new RowOperations(rungs.kernels(), workers);
     this.attention = new Attention(rungs.kernels(), workers);

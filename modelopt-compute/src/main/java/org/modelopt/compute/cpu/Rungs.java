@@ -25,7 +25,27 @@ record Rungs(Kernels kernels, MatrixProduct product) {
   static Rungs choose(Optional<Rung> requested, Workers workers, BufferPool pool) {
     Kernels kernels = kernels(requested);
     MatrixProduct blocked = new BlockedProduct(kernels, workers);
-    return new Rungs(kernels, blocked);
+    if (requested.isPresent() && requested.get() != Rung.ONEDNN) {
+      return new Rungs(kernels, blocked);
+    }
+    try {
+      OneDnn library = new OneDnn(OneDnnFiles.library());
+      try {
+        return new Rungs(kernels, new OneDnnProduct(library, blocked, workers, pool));
+      } catch (DeviceException e) {
+        library.close();
+        throw e;
+      }
+    } catch (DeviceException e) {
+      if (requested.isPresent()) {
+        throw new DeviceException("oneDNN cannot be used: " + e.getMessage(), e);
+      }
+      LOG.warn(
+          "oneDNN is not used, matrix products are slower by {}: {}",
+          kernels.description(),
+          e.getMessage());
+      return new Rungs(kernels, blocked);
+    }
   }
 
   private static Kernels kernels(Optional<Rung> requested) {

@@ -112,41 +112,12 @@ final class VectorKernels implements Kernels {
   public void activate(Activation activation, float[] x, int count) {
     int bound = FLOATS.loopBound(count);
     switch (activation) {
-      case SILU -> {
-        for (int i = 0; i < bound; i += WIDTH) {
-          VectorMath.silu(load(x, i)).intoArray(x, i);
-        }
-      }
-      case GELU_TANH -> {
-        float[] inner = new float[bound];
-        for (int i = 0; i < bound; i += WIDTH) {
-          VectorMath.geluInner(load(x, i)).intoArray(inner, i);
-        }
-        VectorMath.tanh(inner, 0, bound);
-        halveTimesOnePlus(x, inner);
-      }
-      case GELU -> {
-        float[] inner = new float[bound];
-        for (int i = 0; i < bound; i += WIDTH) {
-          load(x, i).mul(FloatMath.SQRT_HALF).intoArray(inner, i);
-        }
-        VectorMath.erf(inner);
-        halveTimesOnePlus(x, inner);
-      }
-      case RELU -> {
-        for (int i = 0; i < bound; i += WIDTH) {
-          load(x, i).max(0).intoArray(x, i);
-        }
-      }
+      case SILU -> VectorMath.silu(x, bound);
+      case GELU_TANH -> VectorMath.geluTanh(x, bound);
+      case GELU -> VectorMath.gelu(x, bound);
+      case RELU -> VectorMath.relu(x, bound);
     }
     ScalarKernels.activate(activation, x, bound, count);
-  }
-
-  /** {@code x = x / 2 * (1 + y)} for all of y. */
-  private static void halveTimesOnePlus(float[] x, float[] y) {
-    for (int i = 0; i < y.length; i += WIDTH) {
-      load(x, i).mul(0.5f).mul(load(y, i).add(1)).intoArray(x, i);
-    }
   }
 
   @Override
@@ -165,23 +136,36 @@ final class VectorKernels implements Kernels {
   @Override
   public void rotate(float[] x, int first, int half, float[] cos, float[] sin, boolean rounding) {
     int bound = FLOATS.loopBound(half);
+    if (rounding) {
+      rotateRounding(x, first, half, cos, sin, bound);
+    } else {
+      for (int i = 0; i < bound; i += WIDTH) {
+        FloatVector a = load(x, first + i);
+        FloatVector b = load(x, first + half + i);
+        a.mul(load(cos, i)).sub(b.mul(load(sin, i))).intoArray(x, first + i);
+        b.mul(load(cos, i)).add(a.mul(load(sin, i))).intoArray(x, first + half + i);
+      }
+    }
+    ScalarKernels.rotate(x, first, half, cos, sin, rounding, bound);
+  }
+
+  private void rotateRounding(float[] x, int first, int half, float[] cos, float[] sin, int bound) {
+    float[] byCos = new float[2 * bound];
+    float[] bySin = new float[2 * bound];
     for (int i = 0; i < bound; i += WIDTH) {
       FloatVector a = load(x, first + i);
       FloatVector b = load(x, first + half + i);
-      FloatVector aCos = a.mul(load(cos, i));
-      FloatVector bSin = b.mul(load(sin, i));
-      FloatVector bCos = b.mul(load(cos, i));
-      FloatVector aSin = a.mul(load(sin, i));
-      if (rounding) {
-        aCos = VectorMath.rounded(aCos);
-        bSin = VectorMath.rounded(bSin);
-        bCos = VectorMath.rounded(bCos);
-        aSin = VectorMath.rounded(aSin);
-      }
-      aCos.sub(bSin).intoArray(x, first + i);
-      bCos.add(aSin).intoArray(x, first + half + i);
+      a.mul(load(cos, i)).intoArray(byCos, i);
+      b.mul(load(cos, i)).intoArray(byCos, bound + i);
+      b.mul(load(sin, i)).intoArray(bySin, i);
+      a.mul(load(sin, i)).intoArray(bySin, bound + i);
     }
-    ScalarKernels.rotate(x, first, half, cos, sin, rounding, bound);
+    round(byCos, 0, byCos.length);
+    round(bySin, 0, bySin.length);
+    for (int i = 0; i < bound; i += WIDTH) {
+      load(byCos, i).sub(load(bySin, i)).intoArray(x, first + i);
+      load(byCos, bound + i).add(load(bySin, bound + i)).intoArray(x, first + half + i);
+    }
   }
 
   @Override

@@ -12,8 +12,14 @@ import jdk.incubator.vector.LongVector;
 import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 
-/** The functions of {@link FloatMath}, operation by operation, on vectors. */
+/**
+ * The functions of {@link FloatMath}, operation by operation, on vectors. Long ones are loops over
+ * arrays in several passes, each a method of its own: past some size of a method the compiler stops
+ * inlining, and vectors that cross a call are objects.
+ */
 final class VectorMath {
+  private static final int WIDTH = FLOATS.length();
+
   private VectorMath() {}
 
   static FloatVector exp(FloatVector x) {
@@ -55,30 +61,73 @@ final class VectorMath {
     return value.blend(0, x.lt(FloatMath.EXP64_LOWEST));
   }
 
-  /** {@code x = tanh x} for whole vectors. A loop, because it is too long to be inlined in one. */
+  /** {@code x = e^x} for whole vectors. */
+  static void exp(float[] x, int from, int to) {
+    for (int i = from; i < to; i += WIDTH) {
+      exp(load(x, i)).intoArray(x, i);
+    }
+  }
+
+  /** {@code x = tanh x} for whole vectors. */
   static void tanh(float[] x, int from, int to) {
-    for (int i = from; i < to; i += FLOATS.length()) {
+    float[] exponentials = new float[to - from];
+    for (int i = from; i < to; i += WIDTH) {
+      FloatVector magnitude = load(x, i).abs();
+      magnitude.add(magnitude).intoArray(exponentials, i - from);
+    }
+    exp(exponentials, 0, to - from);
+    for (int i = from; i < to; i += WIDTH) {
+      FloatVector e = load(exponentials, i - from);
+      floats(1).sub(floats(2).div(e.add(1))).intoArray(exponentials, i - from);
+    }
+    blendTanh(x, from, to, exponentials);
+  }
+
+  /** {@code x = tanh x} for small x and {@code far} with the sign of x for others. */
+  private static void blendTanh(float[] x, int from, int to, float[] far) {
+    for (int i = from; i < to; i += WIDTH) {
       FloatVector value = load(x, i);
-      FloatVector magnitude = value.abs();
-      VectorMask<Float> large = magnitude.compare(VectorOperators.GE, FloatMath.TANH_LARGE);
       FloatVector square = value.mul(value);
       FloatVector p = square.fma(floats(FloatMath.TANH_5), floats(FloatMath.TANH_4));
       p = square.fma(p, floats(FloatMath.TANH_3));
       p = square.fma(p, floats(FloatMath.TANH_2));
       p = square.fma(p, floats(FloatMath.TANH_1));
       p = square.fma(p, floats(FloatMath.TANH_0));
-      FloatVector small = value.mul(square).fma(p, value);
-      FloatVector ratio = floats(2).div(exp(magnitude.add(magnitude)).add(1));
-      small.blend(copySign(floats(1).sub(ratio), value), large).intoArray(x, i);
+      FloatVector near = value.mul(square).fma(p, value);
+      blend(value, near, load(far, i - from), FloatMath.TANH_LARGE).intoArray(x, i);
     }
   }
 
-  /** {@code x = erf x} for an array of whole vectors. A loop for the same reason. */
+  /** {@code x = erf x} for an array of whole vectors. */
   static void erf(float[] x) {
-    for (int i = 0; i < x.length; i += FLOATS.length()) {
+    float[] far = new float[x.length];
+    erfcExponents(x, far);
+    exp(far, 0, far.length);
+    for (int i = 0; i < x.length; i += WIDTH) {
+      floats(1).sub(load(far, i)).intoArray(far, i);
+    }
+    blendErf(x, far);
+  }
+
+  /** Logarithms of 1 - erf |x|. */
+  private static void erfcExponents(float[] x, float[] logarithms) {
+    for (int i = 0; i < x.length; i += WIDTH) {
+      FloatVector t = load(x, i).abs();
+      t = t.blend(FloatMath.ERF_ONE, t.compare(VectorOperators.GT, FloatMath.ERF_ONE));
+      FloatVector g = t.fma(floats(FloatMath.ERFC_7), floats(FloatMath.ERFC_6));
+      g = t.fma(g, floats(FloatMath.ERFC_5));
+      g = t.fma(g, floats(FloatMath.ERFC_4));
+      g = t.fma(g, floats(FloatMath.ERFC_3));
+      g = t.fma(g, floats(FloatMath.ERFC_2));
+      g = t.fma(g, floats(FloatMath.ERFC_1));
+      t.fma(g, floats(FloatMath.ERFC_0)).neg().intoArray(logarithms, i);
+    }
+  }
+
+  /** {@code x = erf x} for small x and {@code far} with the sign of x for others. */
+  private static void blendErf(float[] x, float[] far) {
+    for (int i = 0; i < x.length; i += WIDTH) {
       FloatVector value = load(x, i);
-      FloatVector magnitude = value.abs();
-      VectorMask<Float> large = magnitude.compare(VectorOperators.GE, FloatMath.ERF_LARGE);
       FloatVector square = value.mul(value);
       FloatVector p = square.fma(floats(FloatMath.ERF_6), floats(FloatMath.ERF_5));
       p = square.fma(p, floats(FloatMath.ERF_4));
@@ -86,30 +135,55 @@ final class VectorMath {
       p = square.fma(p, floats(FloatMath.ERF_2));
       p = square.fma(p, floats(FloatMath.ERF_1));
       p = square.fma(p, floats(FloatMath.ERF_0));
-      FloatVector small = value.fma(p, value);
-      FloatVector t =
-          magnitude.blend(
-              FloatMath.ERF_ONE, magnitude.compare(VectorOperators.GT, FloatMath.ERF_ONE));
-      FloatVector g = t.fma(floats(FloatMath.ERFC_7), floats(FloatMath.ERFC_6));
-      g = t.fma(g, floats(FloatMath.ERFC_5));
-      g = t.fma(g, floats(FloatMath.ERFC_4));
-      g = t.fma(g, floats(FloatMath.ERFC_3));
-      g = t.fma(g, floats(FloatMath.ERFC_2));
-      g = t.fma(g, floats(FloatMath.ERFC_1));
-      g = t.fma(g, floats(FloatMath.ERFC_0));
-      FloatVector far = copySign(floats(1).sub(exp(g.neg())), value);
-      small.blend(far, large).intoArray(x, i);
+      blend(value, value.fma(p, value), load(far, i), FloatMath.ERF_LARGE).intoArray(x, i);
     }
   }
 
-  static FloatVector silu(FloatVector x) {
-    return x.div(exp(x.neg()).add(1));
+  /** Where |x| is at least {@code limit}, {@code far} with the sign of x, else {@code near}. */
+  private static FloatVector blend(FloatVector x, FloatVector near, FloatVector far, float limit) {
+    VectorMask<Float> large = x.abs().compare(VectorOperators.GE, limit);
+    return near.blend(copySign(far, x), large);
   }
 
-  /** What GELU_TANH takes the hyperbolic tangent of. */
-  static FloatVector geluInner(FloatVector x) {
-    FloatVector cube = x.mul(x).mul(x);
-    return x.add(cube.mul(FloatMath.GELU_CUBE)).mul(FloatMath.SQRT_TWO_OVER_PI);
+  /** SiLU of the first {@code count} elements, whole vectors; so below. */
+  static void silu(float[] x, int count) {
+    for (int i = 0; i < count; i += WIDTH) {
+      FloatVector value = load(x, i);
+      value.div(exp(value.neg()).add(1)).intoArray(x, i);
+    }
+  }
+
+  static void geluTanh(float[] x, int count) {
+    float[] tanh = new float[count];
+    for (int i = 0; i < count; i += WIDTH) {
+      FloatVector value = load(x, i);
+      FloatVector cube = value.mul(value).mul(value);
+      value.add(cube.mul(FloatMath.GELU_CUBE)).mul(FloatMath.SQRT_TWO_OVER_PI).intoArray(tanh, i);
+    }
+    tanh(tanh, 0, count);
+    halfTimesOnePlus(x, tanh);
+  }
+
+  static void gelu(float[] x, int count) {
+    float[] erf = new float[count];
+    for (int i = 0; i < count; i += WIDTH) {
+      load(x, i).mul(FloatMath.SQRT_HALF).intoArray(erf, i);
+    }
+    erf(erf);
+    halfTimesOnePlus(x, erf);
+  }
+
+  /** {@code x = x / 2 * (1 + y)} for all of y. */
+  private static void halfTimesOnePlus(float[] x, float[] y) {
+    for (int i = 0; i < y.length; i += WIDTH) {
+      load(x, i).mul(0.5f).mul(load(y, i).add(1)).intoArray(x, i);
+    }
+  }
+
+  static void relu(float[] x, int count) {
+    for (int i = 0; i < count; i += WIDTH) {
+      load(x, i).max(0).intoArray(x, i);
+    }
   }
 
   private static FloatVector copySign(FloatVector magnitude, FloatVector sign) {
@@ -122,7 +196,7 @@ final class VectorMath {
     IntVector bits = x.reinterpretAsInts();
     IntVector odd = bits.lanewise(VectorOperators.LSHR, 16).and(1);
     IntVector rounded = bits.add(0x7FFF).add(odd).lanewise(VectorOperators.LSHR, 16);
-    VectorMask<Integer> nan = x.test(VectorOperators.IS_NAN).cast(VectorShapes.INTS);
+    VectorMask<Integer> nan = bits.and(0x7FFF_FFFF).compare(VectorOperators.GT, 0x7F80_0000);
     return rounded.blend(Bfloat16.NAN, nan);
   }
 

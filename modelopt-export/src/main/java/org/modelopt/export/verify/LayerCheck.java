@@ -62,7 +62,7 @@ final class LayerCheck {
   LayerCheck(ExportView export, ConsumerRules rules) {
     this.export = export;
     this.rules = rules;
-    this.exclusions = rules.exclusions(export.settings());
+    this.exclusions = rules.exclusions(export);
   }
 
   void run(Findings findings) {

@@ -10,7 +10,6 @@ import java.util.Set;
 import org.modelopt.compute.Workers;
 import org.modelopt.error.CheckpointException;
 import org.modelopt.export.verify.checkpoint.ExportDirectory;
-import org.modelopt.export.verify.checkpoint.JsonFiles;
 import org.modelopt.export.verify.config.QuantizationSettings;
 import org.modelopt.export.verify.config.SettingsReader;
 import org.modelopt.export.verify.consumer.ConsumerRules;
@@ -64,13 +63,12 @@ public final class Verifier {
     Optional<Original> original = options.original().map(Original::open);
     ExportDirectory directory = ExportDirectory.read(path, findings);
     Optional<JsonNode> config = SideFileCheck.config(path, findings);
-    Optional<JsonNode> hfQuantConfig = JsonFiles.read(path, "hf_quant_config.json", findings);
     if (config.isEmpty()) {
       return report(directory, 0, List.of());
     }
     original.ifPresent(
         before -> SideFileCheck.compare(path, config.get(), before.path(), findings));
-    QuantizationSettings settings = SettingsReader.read(config.get(), hfQuantConfig, findings);
+    QuantizationSettings settings = SettingsReader.read(config.get(), path, findings);
     ModelConfig model = new ModelConfig(config.get());
     ModelLayout layout =
         ModelLayouts.fromConfig(model, directory.tensors().keySet(), findings)

@@ -90,7 +90,7 @@ public record ModelOptSettings(
               entry.getValue().algorithm());
         }
       }
-    } else if (ModelOptSchemes.of(upper(algorithm), view.groupSize()).isEmpty()) {
+    } else if (ModelOptSchemes.of(algorithm, view.groupSize()).isEmpty()) {
       findings.error(
           UNKNOWN,
           Place.file(place()),
@@ -117,10 +117,10 @@ public record ModelOptSettings(
   @Override
   public Optional<Scheme> scheme(String module) {
     if (!isMixed()) {
-      return ModelOptSchemes.of(upper(view.algorithm()), view.groupSize());
+      return ModelOptSchemes.of(view.algorithm(), view.groupSize());
     }
     return Optional.ofNullable(view.layers().get(module))
-        .flatMap(layer -> ModelOptSchemes.of(upper(layer.algorithm()), layer.groupSize()));
+        .flatMap(layer -> ModelOptSchemes.of(layer.algorithm(), layer.groupSize()));
   }
 
   @Override

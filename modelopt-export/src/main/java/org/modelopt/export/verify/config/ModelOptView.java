@@ -6,6 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import tools.jackson.databind.JsonNode;
 
 /**
@@ -17,6 +18,7 @@ import tools.jackson.databind.JsonNode;
  * @param exclusions the exclusion list; empty if the key is absent or null
  * @param layers algorithm of each layer, for mixed precision
  * @param nested whether it has the older shape with a {@code quantization} object
+ * @param keys the keys that are there, with a value or null
  */
 public record ModelOptView(
     String algorithm,
@@ -24,7 +26,8 @@ public record ModelOptView(
     String kvCache,
     Optional<List<String>> exclusions,
     Map<String, LayerAlgorithm> layers,
-    boolean nested) {
+    boolean nested,
+    Set<String> keys) {
   /**
    * What {@code quantized_layers} says of one layer.
    *
@@ -36,6 +39,7 @@ public record ModelOptView(
   /** Copies the collections. */
   public ModelOptView {
     exclusions = exclusions.map(List::copyOf);
+    keys = Set.copyOf(keys);
     layers = Collections.unmodifiableMap(new LinkedHashMap<>(layers));
   }
 
@@ -59,7 +63,8 @@ public record ModelOptView(
         kvCache(node),
         strings(list),
         layers,
-        nested);
+        nested,
+        Set.copyOf(node.propertyNames()));
   }
 
   /** This description, with what it leaves out taken from {@code other}. */
@@ -71,7 +76,8 @@ public record ModelOptView(
         kvCache.isEmpty() ? second.kvCache : kvCache,
         exclusions.or(() -> second.exclusions),
         layers.isEmpty() ? second.layers : layers,
-        nested);
+        nested,
+        keys);
   }
 
   private static int groupSize(JsonNode node) {

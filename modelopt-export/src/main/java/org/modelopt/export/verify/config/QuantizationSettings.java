@@ -5,7 +5,15 @@ import java.util.Optional;
 import org.modelopt.export.verify.scheme.Scheme;
 
 /** What the configuration of an export says about its quantization. */
-public sealed interface QuantizationSettings permits Unquantized, UnknownMethod, ModelOptSettings {
+public sealed interface QuantizationSettings
+    permits Unquantized,
+        UnknownMethod,
+        ModelOptSettings,
+        Fp8Settings,
+        AwqSettings,
+        GptqSettings,
+        CompressedTensorsSettings,
+        Mxfp4Settings {
   /** The {@code quant_method}, lower case; empty if the export is not quantized. */
   String method();
 

@@ -1,7 +1,11 @@
 package org.modelopt.export.verify.config;
 
+import java.nio.file.Path;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
+import org.modelopt.export.verify.checkpoint.JsonFiles;
 import org.modelopt.export.verify.report.Findings;
 import org.modelopt.export.verify.report.Place;
 import org.modelopt.export.verify.report.Violation;
@@ -20,17 +24,31 @@ public final class SettingsReader {
           "its tensors cannot be checked, and consumers may not know it either",
           "use one of the methods that consumers name");
 
+  /** Reads the settings of one method from {@code quantization_config}. */
+  private interface Reader {
+    QuantizationSettings read(JsonNode node, Findings findings);
+  }
+
+  private static final Map<String, Reader> METHODS =
+      new TreeMap<>(
+          Map.of(
+              "fp8", Fp8Settings::read,
+              "awq", AwqSettings::read,
+              "compressed-tensors", CompressedTensorsSettings::read,
+              "mxfp4", (node, findings) -> Mxfp4Settings.read(node)));
+
   private SettingsReader() {}
 
   /**
    * Reads the settings.
    *
    * @param config the object in {@code config.json}
-   * @param hfQuantConfig the object in {@code hf_quant_config.json}, if there is one
+   * @param directory where further files are
    */
-  public static QuantizationSettings read(
-      JsonNode config, Optional<JsonNode> hfQuantConfig, Findings findings) {
+  public static QuantizationSettings read(JsonNode config, Path directory, Findings findings) {
     Optional<JsonNode> inline = inline(config);
+    Optional<JsonNode> hfQuantConfig = JsonFiles.read(directory, "hf_quant_config.json", findings);
+    Optional<JsonNode> quantizeConfig = JsonFiles.read(directory, "quantize_config.json", findings);
     if (inline.isEmpty() && hfQuantConfig.isEmpty()) {
       return new Unquantized();
     }

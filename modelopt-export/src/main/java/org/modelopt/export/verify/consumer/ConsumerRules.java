@@ -14,7 +14,7 @@ public interface ConsumerRules {
   boolean reads(QuantizationSettings settings);
 
   /** The exclusion list as this consumer reads it. */
-  ExclusionRule exclusions(QuantizationSettings settings);
+  ExclusionRule exclusions(ExportView export);
 
   /**
    * Whether this consumer would look for quantized tensors of {@code layer} if it is not excluded.

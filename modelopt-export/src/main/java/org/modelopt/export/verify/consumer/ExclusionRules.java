@@ -5,6 +5,9 @@ import java.util.List;
 import java.util.function.Function;
 import java.util.function.Predicate;
 import java.util.regex.Pattern;
+import org.modelopt.export.verify.checkpoint.ExportDirectory;
+import org.modelopt.export.verify.config.CompressedTensorsSettings;
+import org.modelopt.export.verify.config.GptqSettings;
 
 /**
  * How each consumer matches exclusion lists against layers.
@@ -14,6 +17,7 @@ import java.util.regex.Pattern;
  * models/modeling_utils.py}.
  */
 final class ExclusionRules {
+  private static final String MODEL = "model.";
   private static final String WRAPPER = "language_model.";
 
   private ExclusionRules() {}
@@ -104,6 +108,78 @@ final class ExclusionRules {
   static ExclusionRule tensorRtLlm(List<String> entries) {
     Predicate<String> any = anyOf(entries, Wildcards::shell);
     return layer -> excluded(any.test(layer.path()) || layer.shards().stream().anyMatch(any));
+  }
+
+  /** AutoAWQ in vLLM: an entry is any part of a layer's name, and joined layers must agree. */
+  static ExclusionRule vllmSubstring(List<String> entries) {
+    Predicate<String> any = name -> entries.stream().anyMatch(name::contains);
+    return layer -> agreeing(layer, any);
+  }
+
+  /** AutoAWQ in SGLang: an entry is any part of the path under which a layer is built. */
+  static ExclusionRule sglangSubstring(List<String> entries) {
+    return layer -> excluded(entries.stream().anyMatch(layer.path()::contains));
+  }
+
+  /** Any part of the name in the checkpoint: what the writer of an AWQ list means. */
+  static ExclusionRule substringOfNames(List<String> entries) {
+    return layer -> excluded(entries.stream().anyMatch(layer.module().path()::contains));
+  }
+
+  /** Exact names, with {@code model.} in front or without; joined layers must agree. */
+  static ExclusionRule exactWithOrWithoutModel(List<String> entries) {
+    List<String> names = new ArrayList<>(entries);
+    for (String entry : entries) {
+      names.add(entry.startsWith(MODEL) ? entry.substring(MODEL.length()) : MODEL + entry);
+    }
+    return vllmExact(names);
+  }
+
+  /** compressed-tensors: exact names or {@code re:} patterns; joined layers must agree. */
+  static ExclusionRule compressed(List<String> entries) {
+    Predicate<String> any =
+        name -> entries.stream().anyMatch(e -> CompressedTensorsSettings.names(e, name));
+    return layer ->
+        layer.isExpert()
+            ? excluded(any.test(layer.module().path()))
+            : any.test(layer.path()) ? Exclusion.EXCLUDED : agreeing(layer, any);
+  }
+
+  /** transformers: an entry is a pattern of the name's beginning, or the name's end. */
+  static ExclusionRule transformers(List<String> entries) {
+    List<Pattern> patterns = entries.stream().map(Wildcards::regex).toList();
+    return layer -> {
+      String name = layer.module().path();
+      return excluded(
+          patterns.stream().anyMatch(pattern -> pattern.matcher(name).lookingAt())
+              || entries.stream().anyMatch(name::endsWith));
+    };
+  }
+
+  /**
+   * GPTQ: a layer is quantized if its tensors are, unless the configuration lists the quantized
+   * layers; patterns with a minus in front exclude.
+   */
+  static ExclusionRule gptq(GptqSettings settings, ExportDirectory directory) {
+    List<Pattern> negative =
+        settings.dynamic().stream()
+            .filter(entry -> entry.startsWith("-:"))
+            .map(entry -> Wildcards.regex(entry.substring("-:".length())))
+            .toList();
+    return layer -> {
+      String path = layer.module().path();
+      if (negative.stream().anyMatch(pattern -> pattern.matcher(path).lookingAt())) {
+        return Exclusion.EXCLUDED;
+      }
+      return settings.only().isEmpty()
+          ? excluded(directory.find(path + ".weight").isPresent())
+          : excluded(settings.only().stream().noneMatch(path::contains));
+    };
+  }
+
+  /** No list: nothing is excluded. */
+  static ExclusionRule none() {
+    return layer -> Exclusion.INCLUDED;
   }
 
   private static Exclusion agreeing(BuiltLayer layer, Predicate<String> isExcluded) {

@@ -1,7 +1,15 @@
 package org.modelopt.export.verify.consumer;
 
 import java.util.Set;
+import org.modelopt.export.verify.config.AwqSettings;
+import org.modelopt.export.verify.config.CompressedTensorsSettings;
+import org.modelopt.export.verify.config.Fp8Settings;
+import org.modelopt.export.verify.config.GptqSettings;
+import org.modelopt.export.verify.config.ModelOptSettings;
+import org.modelopt.export.verify.config.Mxfp4Settings;
 import org.modelopt.export.verify.config.QuantizationSettings;
+import org.modelopt.export.verify.config.UnknownMethod;
+import org.modelopt.export.verify.config.Unquantized;
 import org.modelopt.export.verify.layout.LinearModule.Role;
 import org.modelopt.export.verify.report.Consumer;
 import org.modelopt.export.verify.report.Findings;
@@ -19,13 +27,20 @@ final class FormatRules implements ConsumerRules {
   }
 
   @Override
-  public ExclusionRule exclusions(QuantizationSettings settings) {
-    return ExclusionRules.shellOnNames(settings.exclusions());
+  public ExclusionRule exclusions(ExportView export) {
+    return switch (export.settings()) {
+      case ModelOptSettings s -> ExclusionRules.shellOnNames(s.exclusions());
+      case Fp8Settings s -> ExclusionRules.exactWithOrWithoutModel(s.exclusions());
+      case AwqSettings s -> ExclusionRules.substringOfNames(s.exclusions());
+      case GptqSettings s -> ExclusionRules.gptq(s, export.directory());
+      case CompressedTensorsSettings s -> ExclusionRules.compressed(s.exclusions());
+      case Mxfp4Settings _, UnknownMethod _, Unquantized _ -> ExclusionRules.none();
+    };
   }
 
   @Override
   public boolean quantizes(BuiltLayer layer, ExportView export) {
-    return layer.module().role() != Role.HEAD;
+    return layer.module().role() != Role.HEAD || needsHeadExcluded(export.settings());
   }
 
   @Override
@@ -35,7 +50,7 @@ final class FormatRules implements ConsumerRules {
 
   @Override
   public boolean needsHeadExcluded(QuantizationSettings settings) {
-    return false;
+    return settings instanceof Fp8Settings || settings instanceof CompressedTensorsSettings;
   }
 
   @Override

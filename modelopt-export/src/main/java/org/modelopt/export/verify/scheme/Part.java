@@ -50,6 +50,15 @@ public record Part(
     dtypes = Set.copyOf(dtypes);
   }
 
+  /** The types that real numbers are stored in. */
+  static final Set<DType> REAL = Set.of(DType.F32, DType.F16, DType.BF16);
+
+  /** One element for each weight. */
+  static final Dims MATRIX = (n, k) -> List.of(Shape.of(n, k));
+
+  /** One element for two weights of a row. */
+  static final Dims HALF_COLUMNS = (n, k) -> List.of(Shape.of(n, k / 2));
+
   /** A single value, stored with no dimension or with one of size 1. */
   static final Dims SCALAR = (n, k) -> List.of(Shape.scalar(), Shape.of(1));
 

@@ -21,6 +21,7 @@ import org.modelopt.tensor.TensorInfo;
  * @param inputLimit largest input that a static input scale of 1 stands for; 0 if there is none
  * @param carrier how many weights the elements of the codes' tensor hold
  * @param decoding how to read values
+ * @param inspection further rules on the elements
  */
 public record Scheme(
     String label,
@@ -31,7 +32,8 @@ public record Scheme(
     long columnMultiple,
     double inputLimit,
     Carrier carrier,
-    Decoding decoding) {
+    Decoding decoding,
+    Inspection inspection) {
   /** Copies the list. */
   public Scheme {
     parts = List.copyOf(parts);

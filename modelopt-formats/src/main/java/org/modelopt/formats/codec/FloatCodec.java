@@ -1,24 +1,47 @@
-package org.modelopt.formats;
+package org.modelopt.formats.codec;
 
 import org.modelopt.numeric.FloatFormat;
+import org.modelopt.numeric.FloatFormat.Specials;
 
 /**
- * Codes of small floats, one at a time: the plain statement of what the fast forms compute.
+ * Codes of small floats. A code is sign, exponent and mantissa fields from the highest bit down.
  *
- * <p>A code is sign, exponent and mantissa fields from the highest bit down. Source: OCP
- * Microscaling Formats v1.0 section 5.3, OCP 8-bit Floating Point Specification.
+ * <p>Everywhere, magnitudes beyond the largest finite value, infinities included, become it; the
+ * sign of zero is kept; NaN becomes the positive NaN where the format has one and zero where it has
+ * none.
+ *
+ * <p>Source: OCP Microscaling Formats v1.0 section 5.3, OCP 8-bit Floating Point Specification.
  */
 public final class FloatCodec {
+  /** The sum of a magnitude in steps and this is cut to an integer by some rounding rule. */
+  @FunctionalInterface
+  private interface StepRounding {
+    double toInteger(double steps);
+  }
+
   private FloatCodec() {}
 
-  /**
-   * The code nearest to {@code x}.
-   *
-   * <p>Ties go to the code with an even mantissa field. Magnitudes beyond the largest finite value,
-   * infinities included, become it. The sign of zero is kept. NaN becomes the positive NaN where
-   * the format has one and zero where it has none.
-   */
+  /** The code nearest to {@code x}; ties go to the code with an even mantissa field. */
   public static int encode(FloatFormat format, float x) {
+    return encode(format, x, Math::rint);
+  }
+
+  /** The code nearest to {@code x}; ties go to the code of smaller magnitude. */
+  public static int encodeTiesTowardZero(FloatFormat format, float x) {
+    return encode(format, x, steps -> Math.ceil(steps - 0.5));
+  }
+
+  /**
+   * One of the two codes around {@code x}, the one of larger magnitude if {@code u} is at least one
+   * minus the distance from the smaller one.
+   *
+   * @param u uniform in [0, 1)
+   */
+  public static int encodeStochastic(FloatFormat format, float x, double u) {
+    return encode(format, x, steps -> Math.floor(steps + u));
+  }
+
+  private static int encode(FloatFormat format, float x, StepRounding rounding) {
     if (Float.isNaN(x)) {
       return nanCode(format);
     }
@@ -33,9 +56,9 @@ public final class FloatCodec {
     double magnitude = Math.abs((double) x);
     int minExponent = 1 - format.bias();
     int exponent = Math.max(Math.getExponent(magnitude), minExponent);
-    double step = Math.scalb(1.0, exponent - format.mantissaBits());
+    double steps = Math.scalb(magnitude, format.mantissaBits() - exponent);
     int code =
-        ((exponent - minExponent) << format.mantissaBits()) + (int) Math.rint(magnitude / step);
+        ((exponent - minExponent) << format.mantissaBits()) + (int) rounding.toInteger(steps);
     return sign | Math.min(code, maxCode(format));
   }
 
@@ -45,8 +68,7 @@ public final class FloatCodec {
     int magnitude = code & ((1 << (format.bits() - 1)) - 1);
     float sign = (code >>> (format.bits() - 1) & 1) == 0 ? 1f : -1f;
     if (magnitude > maxCode(format)) {
-      boolean infinite =
-          format.specials() == FloatFormat.Specials.IEEE && magnitude == maxCode(format) + 1;
+      boolean infinite = format.specials() == Specials.IEEE && magnitude == maxCode(format) + 1;
       return infinite ? sign * Float.POSITIVE_INFINITY : Float.NaN;
     }
     int exponentField = magnitude >>> mantissaBits;
@@ -67,6 +89,6 @@ public final class FloatCodec {
   }
 
   private static int nanCode(FloatFormat format) {
-    return format.specials() == FloatFormat.Specials.NONE ? 0 : (1 << (format.bits() - 1)) - 1;
+    return format.specials() == Specials.NONE ? 0 : (1 << (format.bits() - 1)) - 1;
   }
 }

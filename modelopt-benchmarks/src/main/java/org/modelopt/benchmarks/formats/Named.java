@@ -1,0 +1,35 @@
+package org.modelopt.benchmarks.formats;
+
+import org.modelopt.numeric.QuantSpec;
+import org.modelopt.tensor.Shape;
+
+/** The formats that are measured. */
+final class Named {
+  private Named() {}
+
+  static QuantSpec spec(String name) {
+    return switch (name) {
+      case "FP8" -> QuantSpec.FP8;
+      case "FP8_PER_CHANNEL" -> QuantSpec.FP8_PER_CHANNEL;
+      case "FP8_128X128" -> QuantSpec.FP8_BLOCK_128X128;
+      case "INT8" -> QuantSpec.INT8;
+      case "INT8_PER_CHANNEL" -> QuantSpec.INT8_PER_CHANNEL;
+      case "INT4_BLOCK_128" -> QuantSpec.INT4_BLOCK_128;
+      case "MXFP8" -> QuantSpec.MXFP8;
+      case "MXFP6" -> QuantSpec.MXFP6;
+      case "MXFP4" -> QuantSpec.MXFP4;
+      case "MXINT8" -> QuantSpec.MXINT8;
+      case "NVFP4" -> QuantSpec.NVFP4;
+      case "NVFP4_FOUR_OVER_SIX" -> QuantSpec.NVFP4_FOUR_OVER_SIX;
+      case "NF4" -> QuantSpec.NF4;
+      default -> throw new IllegalArgumentException("no format called " + name);
+    };
+  }
+
+  /** Bytes of codes and scales of a matrix. */
+  static long bytes(QuantSpec spec, Shape shape) {
+    Shape scales = spec.granularity().scaleShape(shape);
+    return spec.codesDType().byteSize(spec.codesShape(shape).elements())
+        + spec.scaleFormat().dtype().byteSize(scales.elements());
+  }
+}

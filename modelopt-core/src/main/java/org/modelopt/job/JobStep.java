@@ -1,0 +1,22 @@
+package org.modelopt.job;
+
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.modelopt.decision.Decisions;
+import org.modelopt.statistics.Statistics;
+
+/**
+ * What a job has to show for one layer.
+ *
+ * @param decisions what was decided in this layer, one for each config of the job
+ * @param statistics what was seen in this layer, by input group and cache site
+ */
+public record JobStep(List<Decisions> decisions, Map<String, Statistics> statistics) {
+  /** Copies list and map, keeping their order. */
+  public JobStep {
+    decisions = List.copyOf(decisions);
+    statistics = Collections.unmodifiableMap(new LinkedHashMap<>(statistics));
+  }
+}

@@ -1,0 +1,137 @@
+package org.modelopt.quantize;
+
+import java.util.Arrays;
+import org.modelopt.numeric.CodebookFormat;
+import org.modelopt.numeric.FloatFormat;
+import org.modelopt.numeric.IntFormat;
+import org.modelopt.numeric.NumberFormat;
+
+/**
+ * The values that the elements of one weight can take under frozen scales: {@code code * scale},
+ * one scale for {@code block} consecutive elements of a row.
+ *
+ * <p>Rounding is to nearest even from the float32 quotient {@code x / scale}, saturating; NaN is
+ * not expected. Immutable. Integer formats stay within {@link IntFormat#min} and {@link
+ * IntFormat#max}; float formats follow OCP Microscaling Formats v1.0 section 5.3.
+ */
+public final class Grid {
+  private final NumberFormat format;
+  private final int columns;
+  private final int block;
+  private final int blocksPerRow;
+  private final float[] scales;
+
+  private Grid(NumberFormat format, int columns, int block, float[] scales) {
+    this.format = format;
+    this.columns = columns;
+    this.block = block;
+    this.blocksPerRow = Math.ceilDiv(columns, block);
+    this.scales = scales;
+  }
+
+  /**
+   * A grid of given effective scales (block scale times global scale).
+   *
+   * @param block elements of a row under one scale; the last block of a row may be shorter
+   * @param scales one per block, row-major, positive
+   */
+  public static Grid ofScales(NumberFormat format, int columns, int block, float... scales) {
+    return new Grid(format, columns, block, scales.clone());
+  }
+
+  /** The grid whose scales are {@code amax / maxFinite} of each block; 1 where amax is 0. */
+  public static Grid ofMaxima(NumberFormat format, Matrix weight, int block) {
+    float[] amax = maxima(weight, block);
+    for (int i = 0; i < amax.length; i++) {
+      float scale = amax[i] / format.maxFinite();
+      amax[i] = scale == 0 ? 1 : scale;
+    }
+    return new Grid(format, weight.columns(), block, amax);
+  }
+
+  /** Largest magnitude of each block, row-major. */
+  public static float[] maxima(Matrix weight, int block) {
+    int perRow = Math.ceilDiv(weight.columns(), block);
+    float[] amax = new float[Math.multiplyExact(weight.rows(), perRow)];
+    for (int row = 0; row < weight.rows(); row++) {
+      for (int j = 0; j < weight.columns(); j++) {
+        int at = row * perRow + j / block;
+        amax[at] = Math.max(amax[at], Math.abs(weight.get(row, j)));
+      }
+    }
+    return amax;
+  }
+
+  /** Elements of a row under one scale. */
+  public int block() {
+    return block;
+  }
+
+  /** A copy of the scales, row-major. */
+  public float[] scales() {
+    return scales.clone();
+  }
+
+  /** A copy whose scale of block {@code index} is {@code scale}. */
+  public Grid withScales(float... newScales) {
+    if (newScales.length != scales.length) {
+      throw new IllegalArgumentException(
+          "expected %d scales but found %d".formatted(scales.length, newScales.length));
+    }
+    return new Grid(format, columns, block, newScales.clone());
+  }
+
+  /** The value of this grid nearest to {@code x} at a place of the weight. */
+  public float nearest(int row, int column, float x) {
+    float scale = scales[row * blocksPerRow + column / block];
+    return round(format, x / scale) * scale;
+  }
+
+  /** Every element of {@code weight} rounded to this grid. */
+  public Matrix nearest(Matrix weight) {
+    float[] rounded = new float[weight.values().length];
+    for (int i = 0; i < rounded.length; i++) {
+      rounded[i] = nearest(i / columns, i % columns, weight.values()[i]);
+    }
+    return new Matrix(weight.rows(), columns, rounded);
+  }
+
+  /** The value of {@code format} nearest to {@code x}, ties to the even code, saturating. */
+  static float round(NumberFormat format, float x) {
+    return switch (format) {
+      case IntFormat ints -> (float) Math.clamp(Math.rint(x), ints.min(), ints.max());
+      case FloatFormat floats -> round(floats, x);
+      case CodebookFormat book -> nearestLevel(book, x);
+    };
+  }
+
+  private static float round(FloatFormat format, float x) {
+    float magnitude = Math.abs(x);
+    int exponent = Math.max(Math.getExponent(magnitude), 1 - format.bias());
+    float step = Math.scalb(1f, exponent - format.mantissaBits());
+    float rounded = Math.min((float) Math.rint(magnitude / step) * step, format.maxFinite());
+    return Math.copySign(rounded, x);
+  }
+
+  private static float nearestLevel(CodebookFormat book, float x) {
+    float best = book.levels().getFirst();
+    for (float level : book.levels()) {
+      best = Math.abs(level - x) < Math.abs(best - x) ? level : best;
+    }
+    return best;
+  }
+
+  @Override
+  public boolean equals(Object other) {
+    return other instanceof Grid that
+        && format.equals(that.format)
+        && columns == that.columns
+        && block == that.block
+        && Arrays.equals(scales, that.scales);
+  }
+
+  @Override
+  public int hashCode() {
+    return Arrays.hashCode(scales);
+  }
+}

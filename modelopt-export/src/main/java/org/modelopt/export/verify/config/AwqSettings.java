@@ -1,0 +1,68 @@
+package org.modelopt.export.verify.config;
+
+import java.util.List;
+import java.util.Optional;
+import org.modelopt.export.verify.report.Findings;
+import org.modelopt.export.verify.report.Place;
+import org.modelopt.export.verify.report.Violation;
+import org.modelopt.export.verify.scheme.AwqSchemes;
+import org.modelopt.export.verify.scheme.Scheme;
+import tools.jackson.databind.JsonNode;
+
+/**
+ * AutoAWQ.
+ *
+ * @param group inputs under one scale; 0 for all of them
+ * @param exclusions {@code modules_to_not_convert}
+ */
+public record AwqSettings(int group, List<String> exclusions) implements QuantizationSettings {
+  private static final Violation FIELD =
+      new Violation(
+          "AWQ configuration",
+          "loaders know only 4-bit codes, and choose their fast kernels by the keys bits,"
+              + " group_size and zero_point",
+          "write bits 4, group_size, zero_point and version gemm");
+
+  /** Copies the list. */
+  public AwqSettings {
+    exclusions = List.copyOf(exclusions);
+  }
+
+  static AwqSettings read(JsonNode node, Findings findings) {
+    Place place = Place.file("config.json quantization_config");
+    JsonNode bits = node.path("bits");
+    if (bits.asInt(0) != 4) {
+      findings.error(FIELD, place, "bits 4", bits.isMissingNode() ? "no bits" : "bits " + bits);
+    }
+    String version = node.path("version").asString("gemm");
+    if (!version.equalsIgnoreCase("gemm")) {
+      findings.error(FIELD, place, "version gemm", "version " + version);
+    }
+    if (!node.path("zero_point").isBoolean()) {
+      findings.error(FIELD, place, "zero_point true or false", "neither");
+    }
+    if (!node.path("group_size").isIntegralNumber()) {
+      findings.error(
+          FIELD, place, "group_size", node.has("q_group_size") ? "q_group_size" : "absent");
+    }
+    int group = node.path("group_size").asInt(node.path("q_group_size").asInt(128));
+    return new AwqSettings(
+        Math.max(group, 0),
+        ModelOptView.strings(node.path("modules_to_not_convert")).orElse(List.of()));
+  }
+
+  @Override
+  public String method() {
+    return "awq";
+  }
+
+  @Override
+  public Optional<Scheme> scheme(String module) {
+    return Optional.of(AwqSchemes.gemm(group));
+  }
+
+  @Override
+  public String kvCache() {
+    return "";
+  }
+}
