@@ -10,7 +10,6 @@ import java.util.SequencedMap;
 import java.util.Set;
 import java.util.function.Predicate;
 import java.util.stream.IntStream;
-import org.modelopt.version.Version;
 import org.modelopt.compute.Backend;
 import org.modelopt.compute.Precision;
 import org.modelopt.config.Config;
@@ -31,6 +30,7 @@ import org.modelopt.model.Model;
 import org.modelopt.statistics.Statistics;
 import org.modelopt.statistics.StatisticsObserver;
 import org.modelopt.tensor.Tensor;
+import org.modelopt.version.Version;
 
 /**
  * Observes and decides: samples go through the model once, layer by layer; each layer is decided,
