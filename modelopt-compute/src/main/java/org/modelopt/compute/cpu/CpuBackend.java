@@ -254,8 +254,7 @@ public final class CpuBackend implements Backend {
   }
 
   @Override
-  public Tensor mixRows(
-      List<Tensor> sources, int[] rows, float[] weights, int each, Scope scope) {
+  public Tensor mixRows(List<Tensor> sources, int[] rows, float[] weights, int each, Scope scope) {
     Arguments.sources("mixRows", sources, 1);
     Arguments.indices("mixRows", rows, sources, 0);
     if (each < 1 || rows.length % each != 0 || weights.length != rows.length) {
