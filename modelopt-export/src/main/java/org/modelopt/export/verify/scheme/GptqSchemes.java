@@ -111,8 +111,7 @@ public final class GptqSchemes {
     return (bits >>> (form.bits() * (int) (index % form.perWord()))) & form.mask();
   }
 
-  private static void inspect(
-      Form form, Tensors tensors, long n, Inspection.Problems problems) {
+  private static void inspect(Form form, Tensors tensors, long n, Inspection.Problems problems) {
     tensors
         .find("g_idx")
         .ifPresent(index ->
