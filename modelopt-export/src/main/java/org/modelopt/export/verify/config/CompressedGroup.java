@@ -49,6 +49,7 @@ public record CompressedGroup(
     /** 4-bit integer weights, 8-bit integer inputs. */
     W4A8_INT("int-quantized", "naive-quantized");
 
+    @SuppressWarnings("ImmutableEnumChecker") // List.of is immutable
     private final List<String> formats;
 
     Kind(String... formats) {

@@ -62,7 +62,18 @@ public final class SettingsReader {
     if (plain.startsWith("modelopt")) {
       return ModelOptSettings.read(inline, hfQuantConfig, findings);
     }
-    findings.error(UNKNOWN, Place.file("config.json quantization_config"), "modelopt", method);
+    JsonNode node = inline.orElseThrow();
+    if (plain.equals("gptq")) {
+      return GptqSettings.read(node, quantizeConfig, findings);
+    }
+    if (METHODS.containsKey(plain)) {
+      return METHODS.get(plain).read(node, findings);
+    }
+    findings.error(
+        UNKNOWN,
+        Place.file("config.json quantization_config"),
+        "modelopt, gptq, " + String.join(", ", METHODS.keySet()),
+        method);
     return new UnknownMethod(plain);
   }
 
