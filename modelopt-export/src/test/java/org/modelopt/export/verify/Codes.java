@@ -11,7 +11,7 @@ final class Codes {
     float[] values = new float[count];
     for (int code = 0; code < count; code++) {
       int exponent = code >> mantissaBits;
-      double fraction = (code & ((1 << mantissaBits) - 1)) / (double) (1 << mantissaBits);
+      double fraction = (code & (1 << mantissaBits) - 1) / (double) (1 << mantissaBits);
       values[code] =
           (float)
               (exponent == 0

@@ -208,8 +208,8 @@ public final class CompressedSchemes {
 
   private static int field(Packing packing, MemorySegment words, long word, long index) {
     int bits = words.get(Tensor.INT, word * 4);
-    int shifted = bits >>> (packing.bits() * (int) (index % packing.perWord()));
-    return shifted & ((1 << packing.bits()) - 1);
+    int shift = packing.bits() * (int) (index % packing.perWord());
+    return (bits >>> shift) & ((1 << packing.bits()) - 1);
   }
 
   private static void inspect(
