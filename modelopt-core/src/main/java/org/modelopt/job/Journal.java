@@ -240,8 +240,7 @@ public final class Journal implements AutoCloseable {
 
   private void verify(int layer, Path file) {
     try {
-      if (!Files.exists(file)
-          || !text(record(layer)).contains(describe(file))) {
+      if (!Files.exists(file) || !text(record(layer)).contains(describe(file))) {
         throw new ModelOptException(
             file + ": is missing or damaged; remove " + directory + " and start the job again");
       }

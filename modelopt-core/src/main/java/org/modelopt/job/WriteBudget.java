@@ -4,8 +4,8 @@ import java.util.function.LongSupplier;
 
 /**
  * Keeps writing in proportion to computing: says whether so many more bytes can be written with all
- * writing staying under a tenth of the time since the job began. How long writing takes is measured;
- * before the first time 500 MB/s are assumed.
+ * writing staying under a tenth of the time since the job began. How long writing takes is
+ * measured; before the first time 500 MB/s are assumed.
  */
 final class WriteBudget {
   private static final double SHARE = 0.1;

@@ -43,7 +43,8 @@ class ResumeTest {
 
   /**
    * The job's process is stopped at random points and its directory copied: what it would have left
-   * had it been killed there. At the last point it is killed. Every copy is finished in this process.
+   * had it been killed there. At the last point it is killed. Every copy is finished in this
+   * process.
    */
   @Test
   @DisabledOnOs(OS.WINDOWS) // processes cannot be stopped there
@@ -141,7 +142,9 @@ class ResumeTest {
     ModelOptException data =
         assertThrows(
             ModelOptException.class,
-            () -> PocketJob.run(model, PocketJob.CONFIGS, PocketJob.samples(PocketJob.SAMPLES, 1), options));
+            () ->
+                PocketJob.run(
+                    model, PocketJob.CONFIGS, PocketJob.samples(PocketJob.SAMPLES, 1), options));
     assertTrue(data.getMessage().contains("with different data;"), data.getMessage());
   }
 
@@ -156,7 +159,8 @@ class ResumeTest {
     Files.write(job.resolve("inputs-00001.safetensors.new"), new byte[] {1, 2, 3});
     Files.write(job.resolve("inputs-00002.safetensors"), new byte[] {1, 2, 3});
     Files.writeString(job.resolve("layer-00001.txt.new"), "layer-0");
-    assertEquals(plain, run(PocketJob.CONFIGS, options), "inputs of layer 1 are gone: from layer 0");
+    assertEquals(
+        plain, run(PocketJob.CONFIGS, options), "inputs of layer 1 are gone: from layer 0");
   }
 
   @Test
