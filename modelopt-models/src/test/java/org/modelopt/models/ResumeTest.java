@@ -55,7 +55,7 @@ class ResumeTest {
     // Half of them within layers, half where layers end and are written down.
     int[] points =
         IntStream.range(0, KILLS)
-            .map(i -> i % 2 == 0 ? random.nextInt(4 * n) : n * (1 + random.nextInt(4)))
+            .map(i -> i % 2 == 0 ? 1 + random.nextInt(4 * n) : n * (1 + random.nextInt(4)))
             .sorted()
             .toArray();
     List<Path> left = new ArrayList<>();
@@ -68,6 +68,7 @@ class ResumeTest {
           Thread.sleep(1);
         }
         LockSupport.parkNanos(random.nextInt(8_000_000));
+        assertTrue(Files.exists(ticks) && Files.size(ticks) > 0, "it did not begin");
         if (i < KILLS - 1) {
           left.add(stoppedCopy(process, directory, temporary.resolve("left" + i)));
         }
