@@ -25,6 +25,7 @@ import org.modelopt.model.Model;
 import org.modelopt.numeric.Conversion;
 import org.modelopt.numeric.Granularity;
 import org.modelopt.numeric.QuantSpec;
+import org.modelopt.numeric.Quantizer;
 import org.modelopt.numeric.Scales;
 import org.modelopt.statistics.Statistics;
 import org.modelopt.tensor.Shape;
@@ -113,7 +114,7 @@ final class Decider {
   private void decideWeight(Linear linear, QuantSpec spec) {
     try (Arena arena = Arena.ofShared()) {
       Tensor weight = Weights.open(model, linear, pass, arena);
-      Scales scales = pass.quantizer(spec).scales(weight, Arena.ofAuto());
+      Scales scales = quantizer(spec).scales(weight, Arena.ofAuto());
       weightDecisions.put(linear.name(), new Quantization(spec, scales, conversion));
     } catch (CheckpointException e) {
       throw new CheckpointException(
@@ -147,7 +148,11 @@ final class Decider {
           "{} was zero for all {} calibration tokens; its scale is 1", what, statistics.rows());
     }
     Tensor maximum = Tensor.ofFloats(Arena.ofAuto(), Shape.scalar(), amax);
-    return Quantization.of(spec, pass.quantizer(spec).scalesOfAmax(maximum, Arena.ofAuto()));
+    return Quantization.of(spec, quantizer(spec).scalesOfAmax(maximum, Arena.ofAuto()));
+  }
+
+  private Quantizer quantizer(QuantSpec spec) {
+    return pass.quantizer(spec).with(conversion);
   }
 
   private static Tensor one() {
