@@ -145,8 +145,7 @@ final class OneDnnProduct implements MatrixProduct {
       }
       Elements two = new Elements(rows.memory(), a.elements().dtype());
       Elements both = new Elements(results.memory(), y.elements().dtype());
-      multiply(
-          Matrix.of(two, 2, a.columns()), b, bias, Matrix.of(both, 2, y.columns()));
+      multiply(Matrix.of(two, 2, a.columns()), b, bias, Matrix.of(both, 2, y.columns()));
       long target = y.index(0, 0) * y.elements().elementBytes();
       MemorySegment.copy(results.memory(), 0, y.elements().segment(), target, yBytes);
     } finally {

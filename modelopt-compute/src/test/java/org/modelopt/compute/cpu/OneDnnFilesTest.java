@@ -36,15 +36,19 @@ class OneDnnFilesTest {
   void aDamagedFileIsReplacedAndAGoodOneKept() throws IOException {
     Path library = OneDnnFiles.unpack(cache).library();
     byte[] first = firstBytes(library);
-    Object key = Files.readAttributes(library, java.nio.file.attribute.BasicFileAttributes.class).fileKey();
+    Object key =
+        Files.readAttributes(library, java.nio.file.attribute.BasicFileAttributes.class).fileKey();
     OneDnnFiles.unpack(cache);
-    assertEquals(key, Files.readAttributes(library, java.nio.file.attribute.BasicFileAttributes.class).fileKey());
+    assertEquals(
+        key,
+        Files.readAttributes(library, java.nio.file.attribute.BasicFileAttributes.class).fileKey());
 
     try (var channel = Files.newByteChannel(library, StandardOpenOption.WRITE)) {
       channel.write(java.nio.ByteBuffer.wrap(new byte[] {1, 2, 3, 4}));
     }
     OneDnnFiles.unpack(cache);
-    assertEquals(List.of(first[0], first[1]), List.of(firstBytes(library)[0], firstBytes(library)[1]));
+    assertEquals(
+        List.of(first[0], first[1]), List.of(firstBytes(library)[0], firstBytes(library)[1]));
   }
 
   @Test
@@ -53,7 +57,10 @@ class OneDnnFilesTest {
     OneDnnFiles files = OneDnnFiles.unpack(file.resolve("cache"));
     Path directory = files.library().getParent();
     assertTrue(Files.isRegularFile(files.library()));
-    assertEquals("rwx------", java.nio.file.attribute.PosixFilePermissions.toString(Files.getPosixFilePermissions(directory)));
+    assertEquals(
+        "rwx------",
+        java.nio.file.attribute.PosixFilePermissions.toString(
+            Files.getPosixFilePermissions(directory)));
     files.close();
     assertFalse(Files.exists(directory));
   }

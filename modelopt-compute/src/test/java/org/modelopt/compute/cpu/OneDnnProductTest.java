@@ -60,8 +60,16 @@ class OneDnnProductTest {
 
   @ParameterizedTest
   @CsvSource({
-    "1, 128, 128", "2, 256, 129", "3, 130, 257", "7, 777, 1001", "33, 1000, 77", "130, 512, 64",
-    "513, 65, 300", "1025, 257, 96", "40, 1, 20000", "5, 16385, 1"
+    "1, 128, 128",
+    "2, 256, 129",
+    "3, 130, 257",
+    "7, 777, 1001",
+    "33, 1000, 77",
+    "130, 512, 64",
+    "513, 65, 300",
+    "1025, 257, 96",
+    "40, 1, 20000",
+    "5, 16385, 1"
   })
   void everyElementIsWithinTheBoundOfItsSum(int m, int n, int k) {
     for (DType dtype : new DType[] {DType.F32, DType.BF16}) {
