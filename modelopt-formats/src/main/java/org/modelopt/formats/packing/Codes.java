@@ -17,8 +17,8 @@ import org.modelopt.tensor.Tensor;
  * @param rows number of rows; axes before the last count as rows
  * @param columns codes per row
  * @param bits width of a code, 2 to 8
- * @param offset whether packings hold {@code code + 2^(bits - 1)}, modulo {@code 2^bits}, instead of
- *     the code: signed integers as unsigned ones
+ * @param offset whether packings hold {@code code + 2^(bits - 1)}, modulo {@code 2^bits}, instead
+ *     of the code: signed integers as unsigned ones
  */
 public record Codes(Tensor tensor, long rows, long columns, int bits, boolean offset) {
   /** Checks that the tensor has room for the codes. */

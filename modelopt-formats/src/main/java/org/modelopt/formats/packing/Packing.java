@@ -10,9 +10,9 @@ import org.modelopt.tensor.Tensor;
  * Where the codes of a matrix {@code [rows, columns]} lie in a tensor of a file. For weights rows
  * are output channels (N) and columns inputs (K); for zero points columns are groups.
  *
- * <p>Sources: AutoAWQ {@code awq/utils/packing_utils.py}, llm-awq {@code
- * awq/quantize/qmodule.py}, GPTQModel {@code qlinear}, compressed-tensors {@code pack_quantized.py},
- * Model-Optimizer {@code quant_utils.py} and {@code qtensor}.
+ * <p>Sources: AutoAWQ {@code awq/utils/packing_utils.py}, llm-awq {@code awq/quantize/qmodule.py},
+ * GPTQModel {@code qlinear}, compressed-tensors {@code pack_quantized.py}, Model-Optimizer {@code
+ * quant_utils.py} and {@code qtensor}.
  */
 public sealed interface Packing permits NibblePairs, RowPairs, Words, LlmAwq {
   /**
@@ -46,8 +46,8 @@ public sealed interface Packing permits NibblePairs, RowPairs, Words, LlmAwq {
   Packing ALONG_ROWS = new Words(Axis.ROWS, false, false);
 
   /**
-   * I32 {@code [ceil(columns * bits / 32), rows]}: weights of GPTQ, {@code [K * bits / 32, N]}. 3-bit
-   * codes fill three words with 32 inputs without a gap.
+   * I32 {@code [ceil(columns * bits / 32), rows]}: weights of GPTQ, {@code [K * bits / 32, N]}.
+   * 3-bit codes fill three words with 32 inputs without a gap.
    */
   Packing GPTQ_WEIGHT = new Words(Axis.COLUMNS, true, false);
 

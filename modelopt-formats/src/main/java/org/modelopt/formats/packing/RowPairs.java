@@ -36,8 +36,7 @@ record RowPairs() implements Packing {
         for (int i = 0; i < n; i++) {
           even[i] |= (byte) (odd[i] << 4);
         }
-        MemorySegment.copy(
-            even, 0, out, ValueLayout.JAVA_BYTE, pair * codes.columns() + from, n);
+        MemorySegment.copy(even, 0, out, ValueLayout.JAVA_BYTE, pair * codes.columns() + from, n);
       }
     }
   }

@@ -9,7 +9,8 @@
  * Tensor words = Packing.GPTQ_WEIGHT.pack(codes, arena);        // I32 [K / 8, N]
  * }</pre>
  *
- * <p>All packings are permutations of the codes' bits, so that unpacking gives back what was packed.
+ * <p>All packings are permutations of the codes' bits, so that unpacking gives back what was
+ * packed.
  */
 @NullMarked
 package org.modelopt.formats.packing;

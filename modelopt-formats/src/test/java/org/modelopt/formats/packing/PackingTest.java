@@ -83,7 +83,13 @@ class PackingTest {
     assertEquals(Shape.of(8, 8), packed.shape());
     assertArrayEquals(
         new int[] {
-          0x1a3c5e70, 0xe7092b4d, 0xb4d6f81a, 0x81a3c5e7, 0x5e7092b4, 0x2b4d6f81, 0xf81a3c5e,
+          0x1a3c5e70,
+          0xe7092b4d,
+          0xb4d6f81a,
+          0x81a3c5e7,
+          0x5e7092b4,
+          0x2b4d6f81,
+          0xf81a3c5e,
           0xc5e7092b
         },
         Arrays.copyOf(packed.segment().toArray(Tensor.INT), 8));
@@ -128,8 +134,7 @@ class PackingTest {
     Tensor zeros = Tensor.allocate(arena, DType.I32, Shape.of(1, 3));
     zeros.segment().setAtIndex(Tensor.INT, 0, 1);
     var failure =
-        assertThrows(
-            IllegalArgumentException.class, () -> Codes.ofIntegers(zeros, 4, -1, arena));
+        assertThrows(IllegalArgumentException.class, () -> Codes.ofIntegers(zeros, 4, -1, arena));
     assertTrue(failure.getMessage().contains("integer [0, 1] is stored as -1"));
   }
 
@@ -142,7 +147,9 @@ class PackingTest {
     assertArrayEquals(new int[] {0x76543210, 0x98}, packed.segment().toArray(Tensor.INT));
 
     Codes points =
-        codes(4, new int[][] {{0, 1}, {1, 2}, {2, 3}, {3, 4}, {4, 5}, {5, 6}, {6, 7}, {7, 8}, {8, 9}});
+        codes(
+            4,
+            new int[][] {{0, 1}, {1, 2}, {2, 3}, {3, 4}, {4, 5}, {5, 6}, {6, 7}, {7, 8}, {8, 9}});
     Tensor along = Packing.ALONG_ROWS.pack(points, arena);
     assertEquals(Shape.of(2, 2), along.shape());
     assertArrayEquals(
@@ -162,8 +169,7 @@ class PackingTest {
   @Test
   void packedTensorsOfAnotherShapeAreRefused() {
     Tensor other = Tensor.allocate(arena, DType.I32, Shape.of(8, 7));
-    assertThrows(
-        IllegalArgumentException.class, () -> Packing.GPTQ_WEIGHT.pack(matrix(4), other));
+    assertThrows(IllegalArgumentException.class, () -> Packing.GPTQ_WEIGHT.pack(matrix(4), other));
     Tensor bytes = Tensor.allocate(arena, DType.U8, Shape.of(8, 8));
     assertThrows(
         IllegalArgumentException.class, () -> Packing.GPTQ_WEIGHT.unpack(bytes, matrix(4)));
