@@ -30,10 +30,10 @@ class PackingProperties {
     long high = Math.ceilDiv(rows * bits, 32) * 32L;
     try (Arena arena = Arena.ofConfined()) {
       Codes codes = random(rows, columns, bits, offset, seed, arena);
-      check(codes, Packing.ALONG_COLUMNS, (r, c) -> r * wide + c * bits, arena);
-      check(codes, Packing.GPTQ_ZERO_POINT, (r, c) -> c * high + r * bits, arena);
-      checkTransposed(codes, Packing.GPTQ_WEIGHT, Packing.ALONG_COLUMNS, arena);
-      checkTransposed(codes, Packing.ALONG_ROWS, Packing.GPTQ_ZERO_POINT, arena);
+      check(codes, Packings.ALONG_COLUMNS, (r, c) -> r * wide + c * bits, arena);
+      check(codes, Packings.GPTQ_ZERO_POINT, (r, c) -> c * high + r * bits, arena);
+      checkTransposed(codes, Packings.GPTQ_WEIGHT, Packings.ALONG_COLUMNS, arena);
+      checkTransposed(codes, Packings.ALONG_ROWS, Packings.GPTQ_ZERO_POINT, arena);
     }
   }
 
@@ -48,12 +48,12 @@ class PackingProperties {
     int[] place = {0, 4, 1, 5, 2, 6, 3, 7};
     try (Arena arena = Arena.ofConfined()) {
       Codes codes = random(rows, columns, 4, offset, seed, arena);
-      check(codes, Packing.EVEN_LOW, (r, c) -> r * pairs + c * 4, arena);
-      check(codes, Packing.EVEN_HIGH, (r, c) -> r * pairs + (c ^ 1) * 4, arena);
-      check(codes, Packing.ROW_PAIRS, (r, c) -> (r / 2 * columns + c) * 8 + r % 2 * 4, arena);
+      check(codes, Packings.EVEN_LOW, (r, c) -> r * pairs + c * 4, arena);
+      check(codes, Packings.EVEN_HIGH, (r, c) -> r * pairs + (c ^ 1) * 4, arena);
+      check(codes, Packings.ROW_PAIRS, (r, c) -> (r / 2 * columns + c) * 8 + r % 2 * 4, arena);
       check(
           codes,
-          Packing.AWQ_GEMM,
+          Packings.AWQ_GEMM,
           (r, c) -> (c * rows + r / 8 * 8 + place[(int) (r % 8)]) * 4,
           arena);
     }
@@ -67,7 +67,7 @@ class PackingProperties {
       @ForAll long seed) {
     try (Arena arena = Arena.ofConfined()) {
       Codes codes = random(4 * quads, 64 * tiles, 4, offset, seed, arena);
-      assertUnpacks(codes, Packing.LLM_AWQ, Packing.LLM_AWQ.pack(codes, arena), arena);
+      assertUnpacks(codes, Packings.LLM_AWQ, Packings.LLM_AWQ.pack(codes, arena), arena);
     }
   }
 

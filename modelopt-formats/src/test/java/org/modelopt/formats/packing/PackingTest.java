@@ -31,7 +31,7 @@ class PackingTest {
   void rowPairsHoldTheEvenRowInTheLowNibble() {
     Codes codes =
         codes(4, new int[][] {{1, -2, 3, 7}, {0, -8, 4, -4}, {5, 6, -1, 2}, {-7, -6, 0, 2}});
-    Tensor packed = Packing.ROW_PAIRS.pack(codes, arena);
+    Tensor packed = Packings.ROW_PAIRS.pack(codes, arena);
     assertEquals(Shape.of(2, 4), packed.shape());
     assertArrayEquals(bytes(1, 142, 67, 199, 149, 166, 15, 34), bytes(packed));
   }
@@ -39,21 +39,21 @@ class PackingTest {
   @Test
   void evenColumnsAreInTheLowOrTheHighNibble() {
     Codes codes = codes(4, new int[][] {{1, 2, 3}, {4, 5, 6}});
-    assertArrayEquals(bytes(0x21, 0x03, 0x54, 0x06), bytes(Packing.EVEN_LOW.pack(codes, arena)));
-    assertArrayEquals(bytes(0x12, 0x30, 0x45, 0x60), bytes(Packing.EVEN_HIGH.pack(codes, arena)));
+    assertArrayEquals(bytes(0x21, 0x03, 0x54, 0x06), bytes(Packings.EVEN_LOW.pack(codes, arena)));
+    assertArrayEquals(bytes(0x12, 0x30, 0x45, 0x60), bytes(Packings.EVEN_HIGH.pack(codes, arena)));
   }
 
   /** INT4QTensor: codes -8 to 7 are stored as 0 to 15. */
   @Test
   void offsetCodesAreUnsigned() {
     Codes codes = codes(4, new int[][] {{-8, 7, 0}}).withOffset();
-    assertArrayEquals(bytes(0x0F, 0x80), bytes(Packing.EVEN_HIGH.pack(codes, arena)));
-    assertArrayEquals(bytes(0xF0, 0x08), bytes(Packing.EVEN_LOW.pack(codes, arena)));
+    assertArrayEquals(bytes(0x0F, 0x80), bytes(Packings.EVEN_HIGH.pack(codes, arena)));
+    assertArrayEquals(bytes(0xF0, 0x08), bytes(Packings.EVEN_LOW.pack(codes, arena)));
   }
 
   @Test
   void awqGemmInterleavesEightOutputs() {
-    Tensor packed = Packing.AWQ_GEMM.pack(matrix(4), arena);
+    Tensor packed = Packings.AWQ_GEMM.pack(matrix(4), arena);
     assertEquals(Shape.of(64, 1), packed.shape());
     assertArrayEquals(
         new int[] {0xb17de4a0, 0x28e45b17, 0x9f5bc28e, 0x6c239f5, 0x7d39a06c, 0xe4a017d3},
@@ -62,7 +62,7 @@ class PackingTest {
 
   @Test
   void llmAwqInterleavesFourOutputsAndThirtyTwoInputs() {
-    Tensor packed = Packing.LLM_AWQ.pack(matrix(4), arena);
+    Tensor packed = Packings.LLM_AWQ.pack(matrix(4), arena);
     assertEquals(DType.I16, packed.dtype());
     assertEquals(Shape.of(2, 64), packed.shape());
     short[] words = packed.segment().toArray(Tensor.SHORT);
@@ -79,7 +79,7 @@ class PackingTest {
 
   @Test
   void gptqPacksInputsTogether() {
-    Tensor packed = Packing.GPTQ_WEIGHT.pack(matrix(4), arena);
+    Tensor packed = Packings.GPTQ_WEIGHT.pack(matrix(4), arena);
     assertEquals(Shape.of(8, 8), packed.shape());
     assertArrayEquals(
         new int[] {
@@ -97,7 +97,7 @@ class PackingTest {
 
   @Test
   void gptqPacksThirtyTwoInputsOfThreeBitsIntoThreeWords() {
-    Tensor packed = Packing.GPTQ_WEIGHT.pack(matrix(3), arena);
+    Tensor packed = Packings.GPTQ_WEIGHT.pack(matrix(3), arena);
     assertEquals(Shape.of(6, 8), packed.shape());
     int[] words = packed.segment().toArray(Tensor.INT);
     int[][] expected = {
@@ -124,7 +124,7 @@ class PackingTest {
       zeros.segment().setAtIndex(Tensor.INT, i, zeroPoint);
     }
     Codes codes = Codes.ofIntegers(zeros, bits, add, arena);
-    Tensor packed = Packing.GPTQ_ZERO_POINT.pack(codes, arena);
+    Tensor packed = Packings.GPTQ_ZERO_POINT.pack(codes, arena);
     assertEquals(Shape.of(2, 8 * bits / 32), packed.shape());
     return packed.segment().toArray(Tensor.INT);
   }
@@ -142,7 +142,7 @@ class PackingTest {
   @Test
   void compressedTensorsPacksAlongRowsAndZeroPointsAlongColumns() {
     Codes codes = codes(4, new int[][] {{-8, -7, -6, -5, -4, -3, -2, -1, 0, 1}}).withOffset();
-    Tensor packed = Packing.ALONG_COLUMNS.pack(codes, arena);
+    Tensor packed = Packings.ALONG_COLUMNS.pack(codes, arena);
     assertEquals(Shape.of(1, 2), packed.shape());
     assertArrayEquals(new int[] {0x76543210, 0x98}, packed.segment().toArray(Tensor.INT));
 
@@ -150,7 +150,7 @@ class PackingTest {
         codes(
             4,
             new int[][] {{0, 1}, {1, 2}, {2, 3}, {3, 4}, {4, 5}, {5, 6}, {6, 7}, {7, 8}, {8, 9}});
-    Tensor along = Packing.ALONG_ROWS.pack(points, arena);
+    Tensor along = Packings.ALONG_ROWS.pack(points, arena);
     assertEquals(Shape.of(2, 2), along.shape());
     assertArrayEquals(
         new int[] {0x76543210, 0x87654321, 8, 9}, along.segment().toArray(Tensor.INT));
@@ -158,21 +158,21 @@ class PackingTest {
 
   @Test
   void sizesAndWidthsThatDoNotFitAreRefused() {
-    assertThrows(IllegalArgumentException.class, () -> Packing.AWQ_GEMM.shape(12, 8, 4));
-    assertThrows(IllegalArgumentException.class, () -> Packing.AWQ_GEMM.shape(8, 8, 3));
-    assertThrows(IllegalArgumentException.class, () -> Packing.ROW_PAIRS.shape(3, 8, 4));
-    assertThrows(IllegalArgumentException.class, () -> Packing.LLM_AWQ.shape(4, 96, 4));
-    assertThrows(IllegalArgumentException.class, () -> Packing.LLM_AWQ.shape(6, 64, 4));
-    assertThrows(IllegalArgumentException.class, () -> Packing.EVEN_LOW.shape(4, 4, 8));
+    assertThrows(IllegalArgumentException.class, () -> Packings.AWQ_GEMM.shape(12, 8, 4));
+    assertThrows(IllegalArgumentException.class, () -> Packings.AWQ_GEMM.shape(8, 8, 3));
+    assertThrows(IllegalArgumentException.class, () -> Packings.ROW_PAIRS.shape(3, 8, 4));
+    assertThrows(IllegalArgumentException.class, () -> Packings.LLM_AWQ.shape(4, 96, 4));
+    assertThrows(IllegalArgumentException.class, () -> Packings.LLM_AWQ.shape(6, 64, 4));
+    assertThrows(IllegalArgumentException.class, () -> Packings.EVEN_LOW.shape(4, 4, 8));
   }
 
   @Test
   void packedTensorsOfAnotherShapeAreRefused() {
     Tensor other = Tensor.allocate(arena, DType.I32, Shape.of(8, 7));
-    assertThrows(IllegalArgumentException.class, () -> Packing.GPTQ_WEIGHT.pack(matrix(4), other));
+    assertThrows(IllegalArgumentException.class, () -> Packings.GPTQ_WEIGHT.pack(matrix(4), other));
     Tensor bytes = Tensor.allocate(arena, DType.U8, Shape.of(8, 8));
     assertThrows(
-        IllegalArgumentException.class, () -> Packing.GPTQ_WEIGHT.unpack(bytes, matrix(4)));
+        IllegalArgumentException.class, () -> Packings.GPTQ_WEIGHT.unpack(bytes, matrix(4)));
     assertThrows(IllegalArgumentException.class, () -> new Codes(bytes, 8, 20, 4, false));
     assertThrows(IllegalArgumentException.class, () -> new Codes(bytes, 8, 8, 9, false));
   }
