@@ -1,8 +1,9 @@
 /**
  * How integer and 4-bit codes lie in files. Encoding is one matter, packing another: a quantizer
  * writes codes row by row as a little-endian bit stream (see {@link
- * org.modelopt.numeric.QuantizedTensor}); a {@link org.modelopt.formats.packing.Packing} (one of {@link org.modelopt.formats.packing.Packings}) moves them
- * to where a consumer looks for them, and back.
+ * org.modelopt.numeric.QuantizedTensor}); a {@link org.modelopt.formats.packing.Packing} (one of
+ * {@link org.modelopt.formats.packing.Packings}) moves them to where a consumer looks for them, and
+ * back.
  *
  * <pre>{@code
  * Codes codes = Codes.of(quantized).withOffset();               // -8..7 stored as 0..15
