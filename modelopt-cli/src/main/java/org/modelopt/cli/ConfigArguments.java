@@ -23,7 +23,8 @@ final class ConfigArguments {
       paramLabel = "NAME",
       completionCandidates = Presets.class,
       description =
-          "Preset to quantize to; repeatable. Default: FP8_DEFAULT. One of ${COMPLETION-CANDIDATES}.")
+          "Preset to quantize to; repeatable. Default: FP8_DEFAULT. One of"
+              + " ${COMPLETION-CANDIDATES}.")
   private List<String> presets = new ArrayList<>();
 
   @Option(

@@ -109,7 +109,8 @@ final class EvalCommand implements Callable<Integer> {
             .beginOfText()
             .orElseThrow(() ->
                 new CheckpointException(
-                    model.directory() + ": config.json has no bos_token_id to begin a window with"));
+                    model.directory()
+                        + ": config.json has no bos_token_id to begin a window with"));
     return EvaluationWindows.ofText(
         read(), opened.textEncoder().orElseThrow(), beginOfText, sequenceLength, windows);
   }

@@ -34,7 +34,8 @@ final class JournalArguments {
     if (!resume && Journal.isIn(directory)) {
       throw new ConfigException(
           directory
-              + ": a job was kept there before; go on with it by --resume, or give another --job-dir");
+              + ": a job was kept there before; go on with it by --resume, or give another"
+              + " --job-dir");
     }
     return options.withJobDirectory(directory);
   }

@@ -30,8 +30,8 @@ import tools.jackson.databind.node.ObjectNode;
 @Command(
     name = "plan",
     description =
-        "Says what quantize would do with the same options: the format of every linear, sizes, memory,"
-            + " disk and time. Runs no layer and writes nothing.",
+        "Says what quantize would do with the same options: the format of every linear, sizes,"
+            + " memory, disk and time. Runs no layer and writes nothing.",
     mixinStandardHelpOptions = true,
     footer = {
       "",
@@ -89,7 +89,10 @@ final class PlanCommand implements Callable<Integer> {
   private static void print(Terminal terminal, HfModel opened, Planned planned) {
     terminal.line(line("config", planned.config.name()));
     int width =
-        planned.plan.linears().stream().mapToInt(one -> one.linear().name().length()).max().orElse(1);
+        planned.plan.linears().stream()
+            .mapToInt(one -> one.linear().name().length())
+            .max()
+            .orElse(1);
     for (PlannedLinear one : planned.plan.linears()) {
       terminal.line(
           ("  %-" + Math.max(1, width) + "s  %-18s %-22s %10s -> %s")
@@ -123,10 +126,15 @@ final class PlanCommand implements Callable<Integer> {
   private static void print(Terminal terminal, JobEstimate estimate) {
     terminal.line(line("memory", "about " + Sizes.bytes(estimate.peakMemoryBytes())));
     terminal.line(
-        line("disk", Sizes.bytes(estimate.temporaryDiskBytes()) + " beside the output, for a while"));
+        line(
+            "disk",
+            Sizes.bytes(estimate.temporaryDiskBytes()) + " beside the output, for a while"));
     terminal.line(
-        line("time", "about " + ProgressPrinter.duration(estimate.calibrationSeconds())
-            + " of calibration"));
+        line(
+            "time",
+            "about "
+                + ProgressPrinter.duration(estimate.calibrationSeconds())
+                + " of calibration"));
   }
 
   private static String line(String label, String value) {

@@ -52,8 +52,7 @@ final class QuantizeCommand implements Callable<Integer> {
   public Integer call() {
     Terminal terminal = Terminal.of(spec);
     List<Config> configs = config.configs();
-    JobOptions options =
-        journal.addTo(job.options(terminal.progress(json), Optional.empty()));
+    JobOptions options = journal.addTo(job.options(terminal.progress(json), Optional.empty()));
     try (HfModel opened = model.open()) {
       export.check(
           configs,

@@ -24,7 +24,9 @@ import org.modelopt.safetensors.ShardPlan;
 import org.modelopt.safetensors.ShardedWriter;
 import org.modelopt.tensor.TensorInfo;
 
-/** What goes wrong is said with place and remedy, the exit code is 1, and nothing is left behind. */
+/**
+ * What goes wrong is said with place and remedy, the exit code is 1, and nothing is left behind.
+ */
 class BadInputTest {
   private static final String WEIGHTS = "model.safetensors";
   private static final String INDEX = "model.safetensors.index.json";
@@ -42,7 +44,8 @@ class BadInputTest {
   /** Quantizes and expects a failure whose message has all of these parts. */
   private void assertFails(CommandRun run, String... parts) throws IOException {
     assertEquals(1, run.exit(), run.err());
-    String message = run.err().lines().filter(line -> line.startsWith("modelopt: ")).findFirst().orElse("");
+    String message =
+        run.err().lines().filter(line -> line.startsWith("modelopt: ")).findFirst().orElse("");
     for (String part : parts) {
       assertTrue(run.err().contains(part), part + " is not in: " + run.err());
     }
@@ -99,7 +102,10 @@ class BadInputTest {
     Path shard = firstShard();
     Files.delete(shard);
     assertFails(
-        quantize(), model.resolve(INDEX).toString(), String.valueOf(shard.getFileName()), "incomplete");
+        quantize(),
+        model.resolve(INDEX).toString(),
+        String.valueOf(shard.getFileName()),
+        "incomplete");
   }
 
   @Test
@@ -109,7 +115,8 @@ class BadInputTest {
     String text = Files.readString(index);
     String norm = "\"model.norm.weight\"";
     Files.writeString(
-        index, text.replace(norm, "\"model.norm.weight\": \"model-00001-of-00004.safetensors\", " + norm));
+        index,
+        text.replace(norm, "\"model.norm.weight\": \"model-00001-of-00004.safetensors\", " + norm));
     assertFails(quantize(), index.toString(), "Duplicate", "model.norm.weight");
   }
 
@@ -129,7 +136,9 @@ class BadInputTest {
   void shapeThatTheConfigDoesNotCallFor() throws IOException {
     Path config = model.resolve("config.json");
     Files.writeString(
-        config, Files.readString(config).replace("\"intermediate_size\": 384", "\"intermediate_size\": 400"));
+        config,
+        Files.readString(config)
+            .replace("\"intermediate_size\": 384", "\"intermediate_size\": 400"));
     assertFails(quantize(), model.toString(), "mlp.", "[384, 128]", "[400, 128]");
   }
 
@@ -151,7 +160,8 @@ class BadInputTest {
 
   @Test
   void calibrationFileThatIsNotJson() throws IOException {
-    Path file = calibration("{\"text\": \"a good line of text that is long enough\"}\nno json here\n");
+    Path file =
+        calibration("{\"text\": \"a good line of text that is long enough\"}\nno json here\n");
     assertFails(quantize("--calib", file), file.toString(), "line 2");
   }
 
@@ -176,10 +186,13 @@ class BadInputTest {
     Path small = Files.createDirectory(directory.resolve("small"));
     Assumptions.assumeTrue(
         mounted("mount", "-t", "tmpfs", "-o", "size=600k", "tmpfs", small.toString()),
-        "only a superuser can mount a small disk; SafetensorsWriterTest writes to /dev/full instead");
+        "only a superuser can mount a small disk; SafetensorsWriterTest writes to /dev/full"
+            + " instead");
     try {
       assertFails(
-          CommandRun.quantize(model, small.resolve("fp8")), small.toString(), "bytes are needed but only");
+          CommandRun.quantize(model, small.resolve("fp8")),
+          small.toString(),
+          "bytes are needed but only");
       try (Stream<Path> left = Files.list(small)) {
         assertEquals(List.of(), left.toList());
       }
@@ -203,7 +216,8 @@ class BadInputTest {
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "--add-modules=jdk.incubator.vector",
                 "-cp",
-                System.getProperty("surefire.test.class.path", System.getProperty("java.class.path")),
+                System.getProperty(
+                    "surefire.test.class.path", System.getProperty("java.class.path")),
                 Main.class.getName(),
                 "quantize",
                 "--model",

@@ -22,7 +22,8 @@ record CommandRun(int exit, String out, String err) {
     StringWriter err = new StringWriter();
     CommandLine command =
         Main.commandLine().setOut(new PrintWriter(out)).setErr(new PrintWriter(err));
-    int exit = command.execute(List.of(arguments).stream().map(String::valueOf).toArray(String[]::new));
+    int exit =
+        command.execute(List.of(arguments).stream().map(String::valueOf).toArray(String[]::new));
     return new CommandRun(exit, out.toString(), err.toString());
   }
 

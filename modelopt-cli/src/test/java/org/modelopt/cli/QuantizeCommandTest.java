@@ -50,9 +50,17 @@ class QuantizeCommandTest {
     assertTrue(Files.exists(out("fp8").resolve("tokenizer.json")));
     CommandRun verify =
         CommandRun.of(
-            "verify", out("fp8"), "--for", "vllm,sglang", "--for", "trtllm-pytorch", "--original", model);
+            "verify",
+            out("fp8"),
+            "--for",
+            "vllm,sglang",
+            "--for",
+            "trtllm-pytorch",
+            "--original",
+            model);
     assertEquals(0, verify.exit(), verify.out());
-    Path text = writeText("It was a bright cold day in April, and the clocks were striking. ".repeat(40));
+    Path text =
+        writeText("It was a bright cold day in April, and the clocks were striking. ".repeat(40));
     CommandRun eval =
         CommandRun.of(
             "eval", "--model", out("fp8"), "--text", text, "--sequence-length", 64, "--windows", 2);
@@ -122,8 +130,7 @@ class QuantizeCommandTest {
     assertFalse(Files.exists(out("second")));
     CommandRun resumed = CommandRun.quantize(model, out("second"), "--job-dir", job, "--resume");
     assertEquals(0, resumed.exit(), resumed.err());
-    assertEquals(
-        -1, Files.mismatch(out("first").resolve(WEIGHTS), out("second").resolve(WEIGHTS)));
+    assertEquals(-1, Files.mismatch(out("first").resolve(WEIGHTS), out("second").resolve(WEIGHTS)));
     CommandRun nowhere = CommandRun.quantize(model, out("third"), "--resume");
     assertEquals(1, nowhere.exit());
     assertTrue(nowhere.err().contains("--resume needs --job-dir"), nowhere.err());
@@ -132,8 +139,7 @@ class QuantizeCommandTest {
   @Test
   void referenceRoundingGivesTheBytesOfTheReferenceAndTheDefaultAFewOtherCodes() throws Exception {
     assertEquals(0, CommandRun.quantize(model, out("default")).exit());
-    assertEquals(
-        0, CommandRun.quantize(model, out("reference"), "--reference-rounding").exit());
+    assertEquals(0, CommandRun.quantize(model, out("reference"), "--reference-rounding").exit());
     SafetensorsFile nearest = SafetensorsFile.open(out("default").resolve(WEIGHTS));
     SafetensorsFile reference = SafetensorsFile.open(out("reference").resolve(WEIGHTS));
     List<String> expected = resourceLines("reference-fp8-weights.sha256");

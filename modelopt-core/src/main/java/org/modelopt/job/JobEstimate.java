@@ -14,7 +14,6 @@ import org.modelopt.compute.Scope;
 import org.modelopt.config.Config;
 import org.modelopt.config.Plan;
 import org.modelopt.config.Plan.PlannedLinear;
-import org.modelopt.config.PlanSize;
 import org.modelopt.model.InputGroup;
 import org.modelopt.model.Layer;
 import org.modelopt.model.Linear;
@@ -60,7 +59,9 @@ public record JobEstimate(
     long tokens = samples.stream().mapToLong(sample -> sample.shape().dim(0)).sum();
     long longest = samples.stream().mapToLong(sample -> sample.shape().dim(0)).max().orElse(0);
     long activations =
-        samples.isEmpty() ? 0 : bytesPerToken(model, samples.getFirst(), precision, backend) * tokens;
+        samples.isEmpty()
+            ? 0
+            : bytesPerToken(model, samples.getFirst(), precision, backend) * tokens;
     long inMemory = Math.min(activations, options.activationBytes());
     long layer =
         samples.isEmpty()
@@ -103,15 +104,16 @@ public record JobEstimate(
     return bytes;
   }
 
-  /** Floating-point operations: of products, and of second moments where an algorithm wants them. */
+  /**
+   * Floating-point operations: of products, and of second moments where an algorithm wants them.
+   */
   private static double operations(Model model, List<Config> configs, long tokens) {
     Map<String, PlannedLinear> planned =
         configs.stream()
             .flatMap(config -> Plan.of(model, config).quantized())
             .collect(
                 Collectors.toMap(one -> one.linear().name(), Function.identity(), (a, b) -> a));
-    boolean moments =
-        configs.stream().anyMatch(config -> config.algorithm().needsSecondMoments());
+    boolean moments = configs.stream().anyMatch(config -> config.algorithm().needsSecondMoments());
     List<Layer> layers = model.layers();
     int last = layers.size() - 1;
     while (last >= 0 && linears(layers.get(last)).noneMatch(planned::containsKey)) {

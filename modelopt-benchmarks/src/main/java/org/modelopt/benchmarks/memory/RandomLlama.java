@@ -127,27 +127,27 @@ public final class RandomLlama {
 
   private static String config(int layers) {
     return """
-        {
-          "architectures": ["LlamaForCausalLM"],
-          "model_type": "llama",
-          "torch_dtype": "bfloat16",
-          "hidden_act": "silu",
-          "hidden_size": %d,
-          "intermediate_size": %d,
-          "num_attention_heads": %d,
-          "num_key_value_heads": %d,
-          "num_hidden_layers": %d,
-          "vocab_size": %d,
-          "max_position_embeddings": 4096,
-          "rms_norm_eps": 1e-05,
-          "rope_theta": 10000.0,
-          "tie_word_embeddings": false,
-          "attention_bias": false,
-          "mlp_bias": false,
-          "bos_token_id": 1,
-          "eos_token_id": 2
-        }
-        """
+    {
+      "architectures": ["LlamaForCausalLM"],
+      "model_type": "llama",
+      "torch_dtype": "bfloat16",
+      "hidden_act": "silu",
+      "hidden_size": %d,
+      "intermediate_size": %d,
+      "num_attention_heads": %d,
+      "num_key_value_heads": %d,
+      "num_hidden_layers": %d,
+      "vocab_size": %d,
+      "max_position_embeddings": 4096,
+      "rms_norm_eps": 1e-05,
+      "rope_theta": 10000.0,
+      "tie_word_embeddings": false,
+      "attention_bias": false,
+      "mlp_bias": false,
+      "bos_token_id": 1,
+      "eos_token_id": 2
+    }
+    """
         .formatted(HIDDEN, FEED_FORWARD, HEADS, KV_HEADS, layers, VOCABULARY);
   }
 }
