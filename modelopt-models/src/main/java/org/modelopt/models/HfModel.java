@@ -26,6 +26,7 @@ import org.modelopt.models.family.Families;
 import org.modelopt.models.family.Family;
 import org.modelopt.models.hf.CompanionFiles;
 import org.modelopt.models.hf.HfConfig;
+import org.modelopt.models.hf.StackedTensors;
 import org.modelopt.models.hf.StoredFp8;
 import org.modelopt.models.hf.TensorCheck;
 import org.modelopt.models.text.BundledText;
@@ -35,6 +36,7 @@ import org.modelopt.safetensors.SafetensorsCheckpoint;
 import org.modelopt.tensor.DType;
 import org.modelopt.tensor.Shape;
 import org.modelopt.tensor.Tensor;
+import org.modelopt.tensor.TensorSource;
 
 /**
  * A decoder-only language model in a HuggingFace checkpoint directory. Opening reads the JSON files
@@ -46,7 +48,7 @@ public final class HfModel implements Model {
   private final Family family;
   private final DecoderSpec spec;
   private final DecoderLayers layers;
-  private final SafetensorsCheckpoint tensors;
+  private final TensorSource tensors;
   private final Optional<StoredFp8> stored;
   private final TextEncoder textEncoder;
   private final Optional<HfConfig> generationConfig;
@@ -59,7 +61,9 @@ public final class HfModel implements Model {
     this.family = Families.of(config);
     this.spec = family.read(config);
     this.layers = DecoderLayers.of(spec);
-    this.tensors = SafetensorsCheckpoint.open(directory);
+    SafetensorsCheckpoint checkpoint = SafetensorsCheckpoint.open(directory);
+    this.tensors =
+        layers.slices().isEmpty() ? checkpoint : new StackedTensors(checkpoint, layers.slices());
     this.stored = StoredFp8.of(config, tensors);
     Set<String> ignored = new HashSet<>();
     if (spec.tiedHead()) {
@@ -67,7 +71,7 @@ public final class HfModel implements Model {
     }
     stored.ifPresent(quantization -> ignored.addAll(quantization.scaleNames()));
     Set<String> codes = stored.map(StoredFp8::codeNames).orElse(Set.of());
-    TensorCheck.run(directory, tensors, layers.tensorShapes(), ignored, codes);
+    TensorCheck.run(directory, checkpoint, layers.tensorShapes(), ignored, codes);
     Path generation = directory.resolve("generation_config.json");
     this.generationConfig =
         Files.exists(generation) ? Optional.of(HfConfig.read(generation)) : Optional.empty();
@@ -151,7 +155,7 @@ public final class HfModel implements Model {
   }
 
   @Override
-  public SafetensorsCheckpoint tensors() {
+  public TensorSource tensors() {
     return tensors;
   }
 
@@ -191,8 +195,21 @@ public final class HfModel implements Model {
             embedding.segment(), ids[i] * rowBytes, rows.segment(), i * rowBytes, rowBytes);
       }
       Tensor activations = backend.toDevice(rows, precision.dtype(), scope);
-      return activations == rows ? copy(rows, scope) : activations;
+      Tensor embeddings = activations == rows ? copy(rows, scope) : activations;
+      double factor = spec.ends().embeddingScale();
+      if (factor == 1) {
+        return embeddings;
+      }
+      boolean rounded = spec.ends().roundedScale() && precision == Precision.BFLOAT16;
+      return backend.scale(
+          embeddings, rounded ? bfloat16((float) factor) : (float) factor, scope);
     }
+  }
+
+  /** The nearest bfloat16 to a positive number. */
+  private static float bfloat16(float value) {
+    int bits = Float.floatToRawIntBits(value);
+    return Float.intBitsToFloat((bits + 0x7FFF + ((bits >>> 16) & 1)) & 0xFFFF0000);
   }
 
   /** The backend took the host tensor itself; the caller gets memory that its scope owns. */
