@@ -67,10 +67,11 @@ public record Plan(List<PlannedLinear> linears, List<PlannedCache> caches) {
     Map<String, QuantSpec> caches = new LinkedHashMap<>();
     for (Rule rule : config.rules()) {
       Predicate<String> fits = Glob.of(rule.pattern());
+      List<Linear> fitting = linears.stream().filter(l -> fits.test(l.name())).toList();
       List<String> names =
-          linears.stream().map(Linear::name).filter(fits).collect(Collectors.toList());
+          fitting.stream().filter(l -> l.role().isQuantizable()).map(Linear::name).toList();
       List<String> cached = sites.stream().map(CacheSite::name).filter(fits).toList();
-      boolean matched = false;
+      boolean matched = rule.spec().isEmpty() && !fitting.isEmpty();
       for (Target target : rule.targets()) {
         matched |=
             switch (target) {
@@ -81,6 +82,7 @@ public record Plan(List<PlannedLinear> linears, List<PlannedCache> caches) {
             };
       }
       if (rule.mustMatch() && !matched) {
+        refuseFixed(config, rule, fitting);
         throw new ConfigException(
             "config %s: pattern \"%s\" fits no module of %s; nearest: %s; its modules end in: %s"
                 .formatted(
@@ -117,6 +119,22 @@ public record Plan(List<PlannedLinear> linears, List<PlannedCache> caches) {
       rule.spec().ifPresentOrElse(spec -> specs.put(name, spec), () -> specs.remove(name));
     }
     return !names.isEmpty();
+  }
+
+  /** A pattern that fits only linears which stay as they are deserves to be told so. */
+  private static void refuseFixed(Config config, Rule rule, List<Linear> fitting) {
+    if (!fitting.isEmpty() && rule.spec().isPresent()) {
+      throw new ConfigException(
+          "config %s: pattern \"%s\" fits only linears that are never quantized, for example %s, %s;"
+                  .formatted(
+                      config.name(),
+                      rule.pattern(),
+                      fitting.getFirst().name(),
+                      fitting.getFirst().role() == Linear.Role.ROUTER
+                          ? "a router"
+                          : "an expert stored stacked with the others")
+              + " take the rule out");
+    }
   }
 
   private static String endings(List<Linear> linears) {

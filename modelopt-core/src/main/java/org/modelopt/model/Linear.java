@@ -12,12 +12,7 @@ package org.modelopt.model;
  * @param role what it is for
  */
 public record Linear(
-    String name,
-    long outFeatures,
-    long inFeatures,
-    boolean hasBias,
-    String weightName,
-    Role role) {
+    String name, long outFeatures, long inFeatures, boolean hasBias, String weightName, Role role) {
   /** What a linear is for. */
   public enum Role {
     /** A projection, or any linear that may be quantized. */
@@ -40,8 +35,7 @@ public record Linear(
 
   /** A linear whose weight is {@code name.weight}. */
   public static Linear of(String name, long outFeatures, long inFeatures, boolean hasBias) {
-    return new Linear(
-        name, outFeatures, inFeatures, hasBias, name + ".weight", Role.PROJECTION);
+    return new Linear(name, outFeatures, inFeatures, hasBias, name + ".weight", Role.PROJECTION);
   }
 
   /** A copy for another purpose. */

@@ -201,8 +201,7 @@ public final class HfModel implements Model {
         return embeddings;
       }
       boolean rounded = spec.ends().roundedScale() && precision == Precision.BFLOAT16;
-      return backend.scale(
-          embeddings, rounded ? bfloat16((float) factor) : (float) factor, scope);
+      return backend.scale(embeddings, rounded ? bfloat16((float) factor) : (float) factor, scope);
     }
   }
 

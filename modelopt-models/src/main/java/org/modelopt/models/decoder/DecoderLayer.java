@@ -90,7 +90,9 @@ final class DecoderLayer implements Layer {
     return feedForward.slices();
   }
 
-  /** {@code h = x + attention(x)}, {@code h + feedForward(h)}, with norms and factor of the spec. */
+  /**
+   * {@code h = x + attention(x)}, {@code h + feedForward(h)}, with norms and factor of the spec.
+   */
   @Override
   public Tensor forward(Tensor x, LayerRun run) {
     BlockNorms norms = spec.norms();

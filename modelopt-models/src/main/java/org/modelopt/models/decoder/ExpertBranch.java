@@ -48,8 +48,7 @@ final class ExpertBranch implements Branch {
       Linear up = Linear.of(expert + names.up(), size, hidden, bias).withRole(role);
       Linear down = Linear.of(expert + names.down(), hidden, size, bias).withRole(role);
       experts.add(
-          new Expert(
-              new InputGroup(expert + "gate_up", List.of(gate, up)), InputGroup.of(down)));
+          new Expert(new InputGroup(expert + "gate_up", List.of(gate, up)), InputGroup.of(down)));
     }
     this.shared =
         mixture
@@ -123,16 +122,18 @@ final class ExpertBranch implements Branch {
   @Override
   public List<TensorSlice> slices() {
     List<TensorSlice> slices = new ArrayList<>();
-    mixture.stacked().ifPresent(stack -> {
-      int step = stack.interleaved() ? 2 : 1;
-      int up = stack.interleaved() ? 1 : mixture.size();
-      for (int e = 0; e < experts.size(); e++) {
-        Linear gate = experts.get(e).gateUp().linears().getFirst();
-        slice(slices, gate, "gate_up_proj", e, 0, step);
-        slice(slices, experts.get(e).gateUp().linears().getLast(), "gate_up_proj", e, up, step);
-        slice(slices, experts.get(e).down().linears().getFirst(), "down_proj", e, 0, 1);
-      }
-    });
+    mixture
+        .stacked()
+        .ifPresent(stack -> {
+          int step = stack.interleaved() ? 2 : 1;
+          int up = stack.interleaved() ? 1 : mixture.size();
+          for (int e = 0; e < experts.size(); e++) {
+            Linear gate = experts.get(e).gateUp().linears().getFirst();
+            slice(slices, gate, "gate_up_proj", e, 0, step);
+            slice(slices, experts.get(e).gateUp().linears().getLast(), "gate_up_proj", e, up, step);
+            slice(slices, experts.get(e).down().linears().getFirst(), "down_proj", e, 0, 1);
+          }
+        });
     return slices;
   }
 
@@ -141,8 +142,7 @@ final class ExpertBranch implements Branch {
     String name = module + "experts." + stack;
     boolean listed = linear.role().isQuantizable();
     Shape shape = Shape.of(linear.outFeatures(), linear.inFeatures());
-    slices.add(
-        new TensorSlice(linear.weightName(), shape, name, expert, first, step, listed));
+    slices.add(new TensorSlice(linear.weightName(), shape, name, expert, first, step, listed));
     if (linear.hasBias()) {
       Shape bias = Shape.of(linear.outFeatures());
       slices.add(
@@ -185,8 +185,7 @@ final class ExpertBranch implements Branch {
     Tensor own = run.backend().mixRows(List.of(x), rows, weights, 1, run.scope());
     List<Tensor> products = run.linears(expert.gateUp(), own);
     Tensor gated =
-        run.backend()
-            .gated(mixture.activation(), products.get(0), products.get(1), run.scope());
+        run.backend().gated(mixture.activation(), products.get(0), products.get(1), run.scope());
     return run.linear(expert.down(), gated);
   }
 

@@ -21,15 +21,10 @@ final class OutputHead implements Layer {
     this.norm = spec.norm();
     this.ends = spec.ends();
     String weight = spec.tiedHead() ? DecoderSpec.EMBEDDING : DecoderSpec.HEAD;
-    this.head = 
+    this.head =
         InputGroup.of(
             new Linear(
-                NAME,
-                spec.vocabulary(),
-                spec.hidden(),
-                false,
-                weight,
-                Linear.Role.PROJECTION));
+                NAME, spec.vocabulary(), spec.hidden(), false, weight, Linear.Role.PROJECTION));
   }
 
   @Override

@@ -10,8 +10,7 @@ final class Rotation {
   private Rotation() {}
 
   /** Rotates tensors {@code [t, heads * headSize]} by the positions of {@code run}. */
-  static List<Tensor> rotate(
-      RotaryTable table, int headSize, List<Tensor> tensors, LayerRun run) {
+  static List<Tensor> rotate(RotaryTable table, int headSize, List<Tensor> tensors, LayerRun run) {
     Backend backend = run.backend();
     RotaryTable.Angles angles = table.angles(run.starts(), run.past());
     int[] starts = angles.startsArray();

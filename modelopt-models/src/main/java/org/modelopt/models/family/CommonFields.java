@@ -122,7 +122,9 @@ record CommonFields(
     return types.map(list -> list.get(layer).equals(type)).orElse(otherwise);
   }
 
-  /** Attention of a layer, within the sliding window if {@code layer_types} or the caller say so. */
+  /**
+   * Attention of a layer, within the sliding window if {@code layer_types} or the caller say so.
+   */
   GroupedAttention windowed(GroupedAttention attention, int layer, boolean otherwise) {
     return isOfType(layer, "sliding_attention", otherwise)
         ? attention.with(attention.spec().withWindow(slidingWindow()))

@@ -30,9 +30,7 @@ final class DeepSeekV3 {
         false,
         layer ->
             new BlockSpec(
-                BlockNorms.BEFORE,
-                attention,
-                layer < dense ? common.feedForward(false) : experts));
+                BlockNorms.BEFORE, attention, layer < dense ? common.feedForward(false) : experts));
   }
 
   private static LatentAttention attention(CommonFields common) {
@@ -60,8 +58,7 @@ final class DeepSeekV3 {
         config.section("rope_parameters").or(() -> config.section("rope_scaling"));
     OptionalDouble all =
         scaling.map(s -> s.findNumber("mscale_all_dim")).orElse(OptionalDouble.empty());
-    OptionalDouble factor =
-        scaling.map(s -> s.findNumber("factor")).orElse(OptionalDouble.empty());
+    OptionalDouble factor = scaling.map(s -> s.findNumber("factor")).orElse(OptionalDouble.empty());
     double m = 1;
     if (all.isPresent() && all.getAsDouble() != 0 && factor.isPresent()) {
       m = RotaryScaling.Yarn.magnitude(factor.getAsDouble(), all.getAsDouble());

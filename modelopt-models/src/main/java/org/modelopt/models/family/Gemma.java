@@ -33,10 +33,8 @@ final class Gemma {
     CommonFields common = CommonFields.read(config).withDefaultHeadSize(HEAD_SIZE);
     GroupedAttention plain = attention(common, common.rotary(10_000));
     GroupedAttention attention =
-        plain.with(
-            plain.spec().withSoftCap(config.findNumber("attn_logit_softcapping").orElse(0)));
-    return decoder(
-        common, layer -> common.windowed(attention, layer, layer % 2 == 0));
+        plain.with(plain.spec().withSoftCap(config.findNumber("attn_logit_softcapping").orElse(0)));
+    return decoder(common, layer -> common.windowed(attention, layer, layer % 2 == 0));
   }
 
   static DecoderSpec read3(HfConfig config) {

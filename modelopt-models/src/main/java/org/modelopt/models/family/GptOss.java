@@ -24,8 +24,7 @@ final class GptOss {
   static DecoderSpec read(HfConfig config) {
     CommonFields common = CommonFields.read(config).withDefaultHeadSize(HEAD_SIZE);
     boolean bias = config.flag("attention_bias", true);
-    GroupedAttention attention =
-        common.attention(bias, bias, common.rotary(150_000)).withSinks();
+    GroupedAttention attention = common.attention(bias, bias, common.rotary(150_000)).withSinks();
     if (config.findNumber("swiglu_limit").orElse(Activation.SWIGLU_LIMIT)
         != Activation.SWIGLU_LIMIT) {
       throw config.unusable("swiglu_limit", String.valueOf(Activation.SWIGLU_LIMIT));
@@ -46,8 +45,6 @@ final class GptOss {
         false,
         layer ->
             new BlockSpec(
-                BlockNorms.BEFORE,
-                common.windowed(attention, layer, layer % 2 == 0),
-                experts));
+                BlockNorms.BEFORE, common.windowed(attention, layer, layer % 2 == 0), experts));
   }
 }

@@ -30,8 +30,7 @@ final class Llama4 {
         NormSpec.rms(common.epsilon(1e-5)),
         false,
         layer ->
-            new BlockSpec(
-                BlockNorms.BEFORE, attention(common, layer), feedForward(common, layer)));
+            new BlockSpec(BlockNorms.BEFORE, attention(common, layer), feedForward(common, layer)));
   }
 
   private static GroupedAttention attention(CommonFields common, int layer) {
@@ -83,8 +82,7 @@ final class Llama4 {
         false,
         new Routing.SigmoidOfInput(),
         Optional.of(
-            new ExpertFeedForward.Shared(
-                "shared_expert", common.feedForward(), Optional.empty())),
+            new ExpertFeedForward.Shared("shared_expert", common.feedForward(), Optional.empty())),
         Optional.of(new StackedExperts(false, true)));
   }
 }

@@ -22,7 +22,6 @@ final class Phi3 {
         NormSpec.rms(common.epsilon(1e-5)),
         false,
         layer ->
-            new BlockSpec(
-                BlockNorms.BEFORE, common.windowed(attention, layer, true), feedForward));
+            new BlockSpec(BlockNorms.BEFORE, common.windowed(attention, layer, true), feedForward));
   }
 }

@@ -63,9 +63,10 @@ final class Qwen {
   private static DecoderSpec decoder(
       CommonFields common, GroupedAttention attention, FeedForwards feedForwards) {
     boolean sliding = common.config().flag("use_sliding_window", false);
-    int first = common.config().findNumber("max_window_layers").isPresent()
-        ? (int) common.config().number("max_window_layers")
-        : 0;
+    int first =
+        common.config().findNumber("max_window_layers").isPresent()
+            ? (int) common.config().number("max_window_layers")
+            : 0;
     return common.decoder(
         common.norm(),
         false,
