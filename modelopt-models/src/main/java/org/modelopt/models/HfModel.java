@@ -8,7 +8,9 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.SequencedMap;
 import java.util.Set;
+import java.util.stream.IntStream;
 import org.modelopt.compute.Backend;
 import org.modelopt.compute.Precision;
 import org.modelopt.compute.Scope;
@@ -27,8 +29,8 @@ import org.modelopt.models.family.Family;
 import org.modelopt.models.hf.CompanionFiles;
 import org.modelopt.models.hf.HfConfig;
 import org.modelopt.models.hf.StackedTensors;
-import org.modelopt.models.hf.StoredFp8;
 import org.modelopt.models.hf.TensorCheck;
+import org.modelopt.models.stored.StoredQuantization;
 import org.modelopt.models.text.BundledText;
 import org.modelopt.models.text.HfTextEncoder;
 import org.modelopt.numeric.QuantizedTensor;
@@ -36,6 +38,7 @@ import org.modelopt.safetensors.SafetensorsCheckpoint;
 import org.modelopt.tensor.DType;
 import org.modelopt.tensor.Shape;
 import org.modelopt.tensor.Tensor;
+import org.modelopt.tensor.TensorInfo;
 import org.modelopt.tensor.TensorSource;
 
 /**
@@ -49,7 +52,7 @@ public final class HfModel implements Model {
   private final DecoderSpec spec;
   private final DecoderLayers layers;
   private final TensorSource tensors;
-  private final Optional<StoredFp8> stored;
+  private final Optional<StoredQuantization> stored;
   private final TextEncoder textEncoder;
   private final Optional<HfConfig> generationConfig;
   private final Arena arena = Arena.ofShared();
@@ -64,19 +67,36 @@ public final class HfModel implements Model {
     SafetensorsCheckpoint checkpoint = SafetensorsCheckpoint.open(directory);
     this.tensors =
         layers.slices().isEmpty() ? checkpoint : new StackedTensors(checkpoint, layers.slices());
-    this.stored = StoredFp8.of(config, tensors);
+    this.stored = StoredQuantization.of(config, checkpoint, layers);
     Set<String> ignored = new HashSet<>();
     if (spec.tiedHead()) {
       ignored.add(DecoderSpec.HEAD);
     }
-    stored.ifPresent(quantization -> ignored.addAll(quantization.scaleNames()));
-    Set<String> codes = stored.map(StoredFp8::codeNames).orElse(Set.of());
-    TensorCheck.run(directory, checkpoint, layers.tensorShapes(), ignored, codes);
+    stored.ifPresent(quantization -> ignored.addAll(quantization.names()));
+    ignored.addAll(furtherLayers(checkpoint));
+    SequencedMap<String, Shape> expected = layers.tensorShapes();
+    TensorCheck.run(
+        directory,
+        checkpoint,
+        stored.map(q -> q.withoutWeights(expected, layers)).orElse(expected),
+        ignored);
     Path generation = directory.resolve("generation_config.json");
     this.generationConfig =
         Files.exists(generation) ? Optional.of(HfConfig.read(generation)) : Optional.empty();
     this.textEncoder = new HfTextEncoder(directory);
     this.embedding = tensors.open(DecoderSpec.EMBEDDING, arena);
+  }
+
+  /** Layers that predict more tokens ahead, stored behind the last one; not run, but kept. */
+  private List<String> furtherLayers(TensorSource checkpoint) {
+    int first = spec.blocks().size();
+    int count = (int) config.findNumber("num_nextn_predict_layers").orElse(0);
+    List<String> prefixes =
+        IntStream.range(first, first + count).mapToObj("model.layers.%d."::formatted).toList();
+    return checkpoint.tensors().stream()
+        .map(TensorInfo::name)
+        .filter(name -> prefixes.stream().anyMatch(name::startsWith))
+        .toList();
   }
 
   /**
@@ -234,7 +254,7 @@ public final class HfModel implements Model {
 
   @Override
   public Optional<Decisions> storedDecisions() {
-    return stored.map(quantization -> quantization.decisions(layers()));
+    return stored.map(StoredQuantization::decisions);
   }
 
   /** Text from public-domain novels, 128 samples. */
