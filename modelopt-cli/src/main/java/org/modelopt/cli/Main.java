@@ -19,6 +19,7 @@ import picocli.CommandLine.IVersionProvider;
       EvalCommand.class,
       VerifyCommand.class,
       InspectCommand.class,
+      AdviseCommand.class,
       ForwardCommand.class,
       HelpCommand.class
     },
