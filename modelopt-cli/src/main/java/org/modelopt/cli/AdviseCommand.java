@@ -31,7 +31,8 @@ import tools.jackson.databind.node.ObjectNode;
       "",
       "Examples:",
       "  modelopt advise --model Llama-3.1-70B --gpu H100 --gpus 8",
-      "  modelopt advise --model Llama-3.1-8B --gpu L40S --context 8192 --concurrency 32 --price 0.90"
+      "  modelopt advise --model Llama-3.1-8B --gpu L40S --context 8192 --concurrency 32 --price"
+          + " 0.90"
     })
 final class AdviseCommand implements Callable<Integer> {
   private static final double GIGA = 1e9;

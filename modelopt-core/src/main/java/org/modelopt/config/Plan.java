@@ -71,8 +71,7 @@ public record Plan(List<PlannedLinear> linears, List<PlannedCache> caches) {
    * @param model name of the model, for messages
    * @throws ConfigException as {@link #of(Model, Config)}
    */
-  public static Plan of(
-      String model, List<Linear> linears, List<CacheSite> sites, Config config) {
+  public static Plan of(String model, List<Linear> linears, List<CacheSite> sites, Config config) {
     Map<String, QuantSpec> weights = new LinkedHashMap<>();
     Map<String, QuantSpec> dequantized = new LinkedHashMap<>();
     Map<String, QuantSpec> inputs = new LinkedHashMap<>();

@@ -59,8 +59,7 @@ public final class Advisor {
 
   /** The estimate for {@code format}. */
   public Estimate estimate(Format format) {
-    Blueprint.Footprint weights =
-        format.config().map(model::footprint).orElseGet(model::unchanged);
+    Blueprint.Footprint weights = format.config().map(model::footprint).orElseGet(model::unchanged);
     double cachePerToken = model.cacheElementsPerToken() * workload.cacheBits() / 8.0;
     double free = workload.gpus() * gpu.memoryBytes() * USABLE_MEMORY - weights.bytes();
     long tokens = free <= 0 ? 0 : (long) (free / Math.max(cachePerToken, 1));
@@ -123,7 +122,8 @@ public final class Advisor {
     return switch (format.name()) {
       case "NVFP4" ->
           large
-              ? hardware + " multiplies NVFP4 at twice its FP8 rate, and a model of this size keeps"
+              ? hardware
+                  + " multiplies NVFP4 at twice its FP8 rate, and a model of this size keeps"
                   + " its quality; check the evaluation, and take FP8 where it is not enough"
               : "nothing wider fits into " + workload.gpus() + " x " + hardware;
       case "FP8" ->
@@ -137,10 +137,10 @@ public final class Advisor {
                   + " has no FP8, and few sequences at once are bound by reading weights: 4-bit"
                   + " weights read fastest; take INT8 for many sequences"
               : "wider formats do not fit into "
-              + workload.gpus()
-              + " x "
-              + hardware
-              + "; 4-bit weights save memory, products run in BF16";
+                  + workload.gpus()
+                  + " x "
+                  + hardware
+                  + "; 4-bit weights save memory, products run in BF16";
     };
   }
 

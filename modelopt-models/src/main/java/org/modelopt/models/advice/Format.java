@@ -12,8 +12,7 @@ import org.modelopt.config.Config;
  * @param products number format in which products run where the GPU has hardware for it
  * @param needsHardware whether it is pointless on a GPU without that hardware
  */
-public record Format(
-    String name, Optional<Config> config, String products, boolean needsHardware) {
+public record Format(String name, Optional<Config> config, String products, boolean needsHardware) {
   /** Weights and activations in bfloat16. */
   public static final Format BF16 = new Format("BF16", Optional.empty(), "BF16", false);
 

@@ -110,8 +110,7 @@ class AdvisorTest {
     "MI355X, 1, 64, FP8"
   })
   void recommendsAsAPractitionerWould(String gpu, int gpus, int concurrency, String format) {
-    assertEquals(
-        format, advisor(gpu, gpus, concurrency).recommend().orElseThrow().format().name());
+    assertEquals(format, advisor(gpu, gpus, concurrency).recommend().orElseThrow().format().name());
   }
 
   @Test
