@@ -76,7 +76,8 @@ class AdvisorTest {
     assertFalse(estimate(advisor("H100", 1, 64), "FP8").fits());
     Estimate int4 = estimate(advisor("H100", 1, 64), "INT4");
     // (72e9 - 39.5029e9) / 327,680 bytes = 99,173 tokens, 24 sequences of 4096.
-    assertEquals((72e9 - (LINEARS * 4.125 / 8 + 2.0 * REST)) / 327_680, (double) int4.cacheTokens(), 1);
+    assertEquals(
+        (72e9 - (LINEARS * 4.125 / 8 + 2.0 * REST)) / 327_680, (double) int4.cacheTokens(), 1);
     assertEquals(24, int4.batch());
     assertFalse(estimate(advisor("H200", 1, 64), "BF16").fits(), "141.1 GB in 126.9 GB");
     assertTrue(estimate(advisor("B200", 1, 64), "BF16").fits(), "141.1 GB in 162 GB");
