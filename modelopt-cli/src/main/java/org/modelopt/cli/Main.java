@@ -20,6 +20,7 @@ import picocli.CommandLine.IVersionProvider;
       VerifyCommand.class,
       InspectCommand.class,
       AdviseCommand.class,
+      CompareCommand.class,
       ForwardCommand.class,
       HelpCommand.class
     },
