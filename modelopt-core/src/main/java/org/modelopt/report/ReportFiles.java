@@ -61,8 +61,7 @@ public final class ReportFiles {
       throw new IllegalArgumentException("a page shows 1 or 2 reports, not " + reports.size());
     }
     // Inside a script element only "<" could end it early.
-    String data =
-        MAPPER.writeValueAsString(Map.of("reports", reports)).replace("<", "\\u003c");
+    String data = MAPPER.writeValueAsString(Map.of("reports", reports)).replace("<", "\\u003c");
     return template().replace(DATA, data);
   }
 

@@ -33,7 +33,8 @@ class ReportFilesTest {
                   OptionalDouble.of(0),
                   512,
                   Optional.empty())),
-          List.of(new Report.Activation("model.layers.0.mlp.down_proj", 512, 12.5, 1.5, List.of(3))),
+          List.of(
+              new Report.Activation("model.layers.0.mlp.down_proj", 512, 12.5, 1.5, List.of(3))),
           List.of(new Report.Experts("model.layers.0", List.of(12L, 0L))),
           List.of(new Report.Evaluation("Perplexity", OptionalDouble.of(32.4), 32.6, true)),
           List.of(new Report.Phase("calibrate", 1.5, Optional.of(100_000_000L))),
