@@ -74,7 +74,8 @@ record HfTensors(List<OutputTensor> tensors, QuantizationJson description) {
                   return bias ? form.bias().orElseThrow() : form.plain();
                 }));
       } else if (!replaced.contains(stored.name())) {
-        all.add(new OutputTensor(stored, (arena, encoder) -> encoder.parameter(stored.name(), arena)));
+        all.add(
+            new OutputTensor(stored, (arena, encoder) -> encoder.parameter(stored.name(), arena)));
       }
     }
     all.addAll(made);
@@ -91,9 +92,7 @@ record HfTensors(List<OutputTensor> tensors, QuantizationJson description) {
       Linear linear, WeightDecision weight, Optional<InputDecision> input) {
     boolean beside =
         weight.branch().isPresent()
-            || input
-                .filter(i -> i.preScale().isPresent() || i.rotation().isPresent())
-                .isPresent();
+            || input.filter(i -> i.preScale().isPresent() || i.rotation().isPresent()).isPresent();
     if (beside) {
       throw new ConfigException(
           linear.name()
