@@ -15,6 +15,7 @@ import picocli.CommandLine.IVersionProvider;
     versionProvider = Main.Version.class,
     subcommands = {
       DemoCommand.class,
+      PlanCommand.class,
       QuantizeCommand.class,
       EvalCommand.class,
       VerifyCommand.class,

@@ -30,6 +30,7 @@ import org.modelopt.model.Model;
 import org.modelopt.numeric.Conversion;
 import org.modelopt.numeric.Granularity;
 import org.modelopt.numeric.QuantSpec;
+import org.modelopt.numeric.Quantizer;
 import org.modelopt.numeric.Scales;
 import org.modelopt.statistics.Statistics;
 import org.modelopt.tensor.Shape;
@@ -123,7 +124,7 @@ final class Decider {
       Codes codes =
           spec.granularity() instanceof Granularity.PerTensor
               ? new Codes.GivenScales(
-                  StoredScales.of(pass.quantizer(spec).scales(weight, Arena.ofAuto())))
+                  StoredScales.of(quantizer(spec).scales(weight, Arena.ofAuto())))
               : new Codes.ByRule(globalScale(weight, spec, arena));
       weightDecisions.put(
           linear.name(), WeightDecision.of(WeightQuantization.of(spec, conversion, codes)));
@@ -163,7 +164,11 @@ final class Decider {
           "{} was zero for all {} calibration tokens; its scale is 1", what, statistics.rows());
     }
     Tensor maximum = Tensor.ofFloats(Arena.ofAuto(), Shape.scalar(), amax);
-    return Quantization.of(spec, pass.quantizer(spec).scalesOfAmax(maximum, Arena.ofAuto()));
+    return Quantization.of(spec, quantizer(spec).scalesOfAmax(maximum, Arena.ofAuto()));
+  }
+
+  private Quantizer quantizer(QuantSpec spec) {
+    return pass.quantizer(spec).with(conversion);
   }
 
   private static Tensor one() {
