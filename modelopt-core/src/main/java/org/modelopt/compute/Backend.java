@@ -73,6 +73,16 @@ public interface Backend extends AutoCloseable {
   /** {@code x + y}, elementwise. */
   Tensor add(Tensor x, Tensor y, Scope scope);
 
+  /**
+   * Column c of {@code x} {@code [t, c]} times {@code factors[c]}. This form works on the host;
+   * devices with memory of their own do better.
+   *
+   * @param factors F32 or BF16 {@code [c]} on the device
+   */
+  default Tensor scaleColumns(Tensor x, Tensor factors, Scope scope) {
+    return HostColumns.scale(this, x, factors, scope);
+  }
+
   /** What the rows of {@code x} {@code [t, c]} look like per channel. */
   ChannelSummary summarize(Tensor x);
 

@@ -17,7 +17,7 @@ import org.modelopt.numeric.ScaleFormat;
 
 /**
  * A config held against a model: what every module gets. Making a plan runs nothing and reads no
- * weights.
+ * weights. Routers never get a format; to rules they do not exist.
  *
  * @param linears every linear of the model in order of execution
  * @param caches every cache site of the model in order of execution
@@ -68,7 +68,11 @@ public record Plan(List<PlannedLinear> linears, List<PlannedCache> caches) {
     for (Rule rule : config.rules()) {
       Predicate<String> fits = Glob.of(rule.pattern());
       List<String> names =
-          linears.stream().map(Linear::name).filter(fits).collect(Collectors.toList());
+          linears.stream()
+              .filter(linear -> linear.role() != Linear.Role.ROUTER)
+              .map(Linear::name)
+              .filter(fits)
+              .collect(Collectors.toList());
       List<String> cached = sites.stream().map(CacheSite::name).filter(fits).toList();
       boolean matched = false;
       for (Target target : rule.targets()) {

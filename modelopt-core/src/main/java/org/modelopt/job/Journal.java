@@ -141,8 +141,9 @@ public final class Journal implements AutoCloseable {
    * Makes a layer durable.
    *
    * @param next inputs of the next layer, if it will be run
+   * @return the step with its large tensors in the journal
    */
-  public void commit(int layer, JobStep step, Optional<Activations> next) {
+  public JobStep commit(int layer, JobStep step, Optional<Activations> next) {
     try {
       Files.deleteIfExists(decisions(layer)); // left by a job that was killed
       DecisionFile.write(decisions(layer), step);
@@ -156,6 +157,7 @@ public final class Journal implements AutoCloseable {
       writeDurably(record(layer), text.toString());
       Files.deleteIfExists(inputs(layer));
       completed = layer + 1;
+      return DecisionFile.read(decisions(layer), step.decisions().size());
     } catch (IOException e) {
       throw failure(directory, e);
     }

@@ -10,8 +10,13 @@ import org.modelopt.config.Algorithm;
 import org.modelopt.config.Config;
 import org.modelopt.config.Plan;
 import org.modelopt.config.Plan.PlannedLinear;
+import org.modelopt.decision.Codes;
 import org.modelopt.decision.Decisions;
+import org.modelopt.decision.InputDecision;
 import org.modelopt.decision.Quantization;
+import org.modelopt.decision.StoredScales;
+import org.modelopt.decision.WeightDecision;
+import org.modelopt.decision.WeightQuantization;
 import org.modelopt.error.CheckpointException;
 import org.modelopt.error.ConfigException;
 import org.modelopt.error.DataException;
@@ -42,8 +47,8 @@ final class Decider {
   private final Conversion conversion;
   private final Map<String, PlannedLinear> linears = new LinkedHashMap<>();
   private final Map<String, QuantSpec> caches = new LinkedHashMap<>();
-  private final SequencedMap<String, Quantization> weightDecisions = new LinkedHashMap<>();
-  private final SequencedMap<String, Quantization> inputDecisions = new LinkedHashMap<>();
+  private final SequencedMap<String, WeightDecision> weightDecisions = new LinkedHashMap<>();
+  private final SequencedMap<String, InputDecision> inputDecisions = new LinkedHashMap<>();
   private final SequencedMap<String, Quantization> cacheDecisions = new LinkedHashMap<>();
 
   Decider(Model model, Plan plan, Config config, Pass pass) {
@@ -83,7 +88,7 @@ final class Decider {
   /** Decides for {@code layer} from its weights and what was seen in it. */
   void decide(Layer layer, Map<String, Statistics> seen) {
     for (InputGroup group : layer.inputGroups()) {
-      Map<QuantSpec, Quantization> shared = new LinkedHashMap<>();
+      Map<QuantSpec, InputDecision> shared = new LinkedHashMap<>();
       for (Linear linear : group.linears()) {
         PlannedLinear planned = planned(linear);
         planned.weight().ifPresent(spec -> decideWeight(linear, spec));
@@ -94,7 +99,7 @@ final class Decider {
                     linear.name(),
                     shared.computeIfAbsent(
                         spec,
-                        key -> activation("input of " + group.name(), group.name(), key, seen))));
+                        key -> InputDecision.of(activation("input of " + group.name(), group.name(), key, seen)))));
       }
     }
     for (CacheSite site : layer.cacheSites()) {
@@ -113,14 +118,23 @@ final class Decider {
   private void decideWeight(Linear linear, QuantSpec spec) {
     try (Arena arena = Arena.ofShared()) {
       Tensor weight = Weights.open(model, linear, pass, arena);
-      Scales scales = pass.quantizer(spec).scales(weight, Arena.ofAuto());
-      weightDecisions.put(linear.name(), new Quantization(spec, scales, conversion));
+      Codes codes =
+          spec.granularity() instanceof Granularity.PerTensor
+              ? new Codes.GivenScales(
+                  StoredScales.of(pass.quantizer(spec).scales(weight, Arena.ofAuto())))
+              : new Codes.ByRule(globalScale(weight, spec, arena));
+      weightDecisions.put(
+          linear.name(), WeightDecision.of(WeightQuantization.of(spec, conversion, codes)));
     } catch (CheckpointException e) {
       throw new CheckpointException(
           "%s: %s of %s cannot be quantized: %s"
               .formatted(model.name(), linear.weightName(), linear.name(), e.getMessage()),
           e);
     }
+  }
+
+  private float globalScale(Tensor weight, QuantSpec spec, Arena arena) {
+    return pass.quantizer(spec).scales(weight, arena).globalScale();
   }
 
   private Quantization activation(
@@ -156,6 +170,7 @@ final class Decider {
 
   /** Everything decided so far. */
   Decisions decisions() {
-    return new Decisions(weightDecisions, inputDecisions, cacheDecisions);
+    return new Decisions(
+        weightDecisions, inputDecisions, cacheDecisions, new LinkedHashMap<>());
   }
 }

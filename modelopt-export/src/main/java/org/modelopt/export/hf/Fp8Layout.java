@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import org.modelopt.decision.Quantization;
+import org.modelopt.decision.WeightQuantization;
 import org.modelopt.model.Linear;
 import org.modelopt.numeric.QuantSpec;
 import org.modelopt.tensor.DType;
@@ -22,14 +23,14 @@ final class Fp8Layout implements LinearLayout {
   }
 
   @Override
-  public boolean fits(Quantization weight, Optional<Quantization> input) {
+  public boolean fits(WeightQuantization weight, Optional<Quantization> input) {
     return weight.spec().equals(QuantSpec.FP8)
         && input.map(Quantization::spec).filter(QuantSpec.FP8::equals).isPresent();
   }
 
   @Override
   public List<OutputTensor> tensors(
-      Linear linear, Quantization weight, Optional<Quantization> input) {
+      Linear linear, WeightQuantization weight, Optional<Quantization> input) {
     List<OutputTensor> tensors = new ArrayList<>();
     tensors.add(
         new OutputTensor(
@@ -37,13 +38,15 @@ final class Fp8Layout implements LinearLayout {
                 linear.name() + ".weight",
                 DType.F8_E4M3,
                 Shape.of(linear.outFeatures(), linear.inFeatures())),
-            (arena, encoder) -> encoder.codes(linear, weight, arena).codes()));
-    tensors.add(scale(linear, ".weight_scale", weight));
-    input.ifPresent(quantization -> tensors.add(scale(linear, ".input_scale", quantization)));
+            (arena, encoder) -> encoder.form(linear, arena).codes().codes()));
+    tensors.add(
+        new OutputTensor(
+            new TensorInfo(linear.name() + ".weight_scale", DType.F32, Shape.scalar()),
+            (arena, encoder) -> encoder.form(linear, arena).codes().scales().values()));
+    input.ifPresent(quantization ->
+        tensors.add(
+            OutputTensor.scalar(
+                linear.name() + ".input_scale", quantization.scales().values().getFloat(0))));
     return tensors;
-  }
-
-  private static OutputTensor scale(Linear linear, String suffix, Quantization quantization) {
-    return OutputTensor.scalar(linear.name() + suffix, quantization.scales().values().getFloat(0));
   }
 }

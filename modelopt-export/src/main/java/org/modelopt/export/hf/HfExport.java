@@ -118,7 +118,7 @@ public final class HfExport {
     try (Backend backend = options.withDevice("cpu").openBackend();
         ShardedWriter writer = ShardedWriter.create(directory, plan)) {
       Pass pass = Pass.plain(backend, options.precisionFor(quantized.model()));
-      Encoder encoder = new Encoder(quantized.model(), pass);
+      Encoder encoder = new Encoder(quantized, pass);
       for (OutputTensor tensor : tensors) {
         TensorInfo info = tensor.info();
         try (Arena arena = Arena.ofShared()) {

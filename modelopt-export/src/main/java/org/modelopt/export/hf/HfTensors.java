@@ -1,15 +1,21 @@
 package org.modelopt.export.hf;
 
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import org.modelopt.config.Plan.PlannedCache;
 import org.modelopt.config.Plan.PlannedLinear;
 import org.modelopt.decision.Decisions;
+import org.modelopt.decision.InputDecision;
 import org.modelopt.decision.Quantization;
+import org.modelopt.decision.WeightDecision;
+import org.modelopt.decision.WeightQuantization;
 import org.modelopt.error.ConfigException;
+import org.modelopt.job.LinearForm;
 import org.modelopt.model.CacheSite;
 import org.modelopt.model.Linear;
 import org.modelopt.numeric.QuantSpec;
@@ -31,8 +37,10 @@ record HfTensors(List<OutputTensor> tensors, QuantizationJson description) {
     List<String> quantizedNames = new ArrayList<>();
     for (PlannedLinear planned : quantized.plan().quantized().toList()) {
       Linear linear = planned.linear();
-      Quantization weight = decisions.weight(linear.name()).orElseThrow();
-      Optional<Quantization> input = decisions.input(linear.name());
+      WeightDecision decided = decisions.weight(linear.name()).orElseThrow();
+      requireNothingBeside(linear, decided, decisions.input(linear.name()));
+      WeightQuantization weight = decided.quantization().orElseThrow();
+      Optional<Quantization> input = decisions.inputQuantization(linear.name());
       LinearLayout layout = layout(linear, weight, input);
       if (!linear.weightName().equals(linear.name() + ".weight")) {
         throw new ConfigException(
@@ -44,10 +52,29 @@ record HfTensors(List<OutputTensor> tensors, QuantizationJson description) {
       quantizedNames.add(linear.name());
       made.addAll(layout.tensors(linear, weight, input));
     }
+    Map<String, Linear> linears = new HashMap<>();
+    quantized.model().linears().forEach(linear -> linears.put(linear.weightName(), linear));
+    quantized
+        .model()
+        .linears()
+        .filter(Linear::hasBias)
+        .forEach(linear -> linears.put(linear.biasName(), linear));
     List<OutputTensor> all = new ArrayList<>();
     for (TensorInfo stored : quantized.model().tensors().tensors()) {
-      if (!replaced.contains(stored.name())) {
-        all.add(new OutputTensor(stored, (arena, encoder) -> encoder.stored(stored.name(), arena)));
+      Optional<Linear> linear =
+          Optional.ofNullable(linears.get(stored.name()))
+              .filter(l -> decisions.weight(l.name()).isPresent());
+      if (linear.isPresent() && !replaced.contains(stored.name())) {
+        boolean bias = stored.name().equals(linear.get().biasName());
+        all.add(
+            new OutputTensor(
+                stored,
+                (arena, encoder) -> {
+                  LinearForm form = encoder.form(linear.get(), arena);
+                  return bias ? form.bias().orElseThrow() : form.plain();
+                }));
+      } else if (!replaced.contains(stored.name())) {
+        all.add(new OutputTensor(stored, (arena, encoder) -> encoder.parameter(stored.name(), arena)));
       }
     }
     all.addAll(made);
@@ -60,8 +87,23 @@ record HfTensors(List<OutputTensor> tensors, QuantizationJson description) {
             ExcludedModules.patterns(unquantized(quantized, replaced), quantizedNames)));
   }
 
+  private static void requireNothingBeside(
+      Linear linear, WeightDecision weight, Optional<InputDecision> input) {
+    boolean beside =
+        weight.branch().isPresent()
+            || input
+                .filter(i -> i.preScale().isPresent() || i.rotation().isPresent())
+                .isPresent();
+    if (beside) {
+      throw new ConfigException(
+          linear.name()
+              + ": no layout here keeps a pre-quant scale, rotation or low-rank branch beside the"
+              + " codes; choose an algorithm that folds, or another export");
+    }
+  }
+
   private static LinearLayout layout(
-      Linear linear, Quantization weight, Optional<Quantization> input) {
+      Linear linear, WeightQuantization weight, Optional<Quantization> input) {
     return LinearLayout.ALL.stream()
         .filter(layout -> layout.fits(weight, input))
         .findFirst()

@@ -3,6 +3,7 @@ package org.modelopt.export.hf;
 import java.util.List;
 import java.util.Optional;
 import org.modelopt.decision.Quantization;
+import org.modelopt.decision.WeightQuantization;
 import org.modelopt.model.Linear;
 
 /** What a quantized linear looks like on disk in one format. */
@@ -14,8 +15,9 @@ interface LinearLayout {
   String quantAlgo();
 
   /** Whether this is the layout of a linear quantized so. */
-  boolean fits(Quantization weight, Optional<Quantization> input);
+  boolean fits(WeightQuantization weight, Optional<Quantization> input);
 
   /** The tensors that take the place of the linear's weight. */
-  List<OutputTensor> tensors(Linear linear, Quantization weight, Optional<Quantization> input);
+  List<OutputTensor> tensors(
+      Linear linear, WeightQuantization weight, Optional<Quantization> input);
 }

@@ -13,6 +13,7 @@ import org.modelopt.model.InputGroup;
 import org.modelopt.model.Layer;
 import org.modelopt.model.LayerRun;
 import org.modelopt.model.Linear;
+import org.modelopt.model.Producer;
 import org.modelopt.tensor.Shape;
 import org.modelopt.tensor.Tensor;
 
@@ -48,23 +49,31 @@ final class DecoderLayer implements Layer {
     Linear k = Linear.of(self + "k_proj", keyChannels, hidden, attention.inputBias());
     Linear v = Linear.of(self + "v_proj", valueChannels, hidden, attention.inputBias());
     Linear o = Linear.of(self + "o_proj", hidden, outputChannels, attention.outputBias());
-    this.queryKeyValue = new InputGroup(self + "qkv", List.of(q, k, v));
-    this.output = InputGroup.of(o);
+    BlockNorms norms = spec.norms();
+    this.queryKeyValue =
+        produced(new InputGroup(self + "qkv", List.of(q, k, v)), norms.beforeAttention());
+    this.output =
+        InputGroup.of(o)
+            .producedBy(
+                new Producer.Rows(
+                    v.name(), heads.valueHeadSize(), heads.heads() / heads.keyValueHeads()));
     this.keys = new CacheSite(k.name(), CacheSite.Kind.KEY, keyChannels);
     this.values = new CacheSite(v.name(), CacheSite.Kind.VALUE, valueChannels);
 
     GatedFeedForward feedForward = spec.feedForward();
     String mlp = name + ".mlp.";
     int size = feedForward.size();
+    Linear up = Linear.of(mlp + "up_proj", size, hidden, feedForward.bias());
     this.gateUp =
-        new InputGroup(
-            mlp + "gate_up",
-            List.of(
-                Linear.of(mlp + "gate_proj", size, hidden, feedForward.bias()),
-                Linear.of(mlp + "up_proj", size, hidden, feedForward.bias())));
-    this.down = InputGroup.of(Linear.of(mlp + "down_proj", hidden, size, feedForward.bias()));
+        produced(
+            new InputGroup(
+                mlp + "gate_up",
+                List.of(Linear.of(mlp + "gate_proj", size, hidden, feedForward.bias()), up)),
+            norms.beforeFeedForward());
+    this.down =
+        InputGroup.of(Linear.of(mlp + "down_proj", hidden, size, feedForward.bias()))
+            .producedBy(new Producer.Rows(up.name(), size, 1));
 
-    BlockNorms norms = spec.norms();
     List.of(
             norms.beforeAttention(),
             norms.afterAttention(),
@@ -72,6 +81,13 @@ final class DecoderLayer implements Layer {
             norms.afterFeedForward())
         .forEach(place ->
             place.ifPresent(norming -> parameters.put(parameter(norming), Shape.of(hidden))));
+  }
+
+  private InputGroup produced(InputGroup group, Optional<String> norming) {
+    float offset = norm.unitOffset() ? 1 : 0;
+    return norming
+        .map(module -> group.producedBy(new Producer.Norm(parameter(module), offset)))
+        .orElse(group);
   }
 
   private String parameter(String module) {

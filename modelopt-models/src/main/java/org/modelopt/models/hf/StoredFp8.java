@@ -8,6 +8,7 @@ import java.util.SequencedMap;
 import java.util.Set;
 import java.util.stream.Collectors;
 import org.modelopt.decision.Decisions;
+import org.modelopt.decision.InputDecision;
 import org.modelopt.decision.Quantization;
 import org.modelopt.error.CheckpointException;
 import org.modelopt.model.CacheSite;
@@ -89,11 +90,14 @@ public final class StoredFp8 {
 
   /** Inputs and caches that a forward pass has to quantize. */
   public Decisions decisions(List<Layer> layers) {
-    SequencedMap<String, Quantization> inputs = new LinkedHashMap<>();
+    SequencedMap<String, InputDecision> inputs = new LinkedHashMap<>();
     SequencedMap<String, Quantization> caches = new LinkedHashMap<>();
     for (Layer layer : layers) {
       for (InputGroup group : layer.inputGroups()) {
-        group.linears().forEach(linear -> add(inputs, linear.name(), ".input_scale"));
+        for (Linear linear : group.linears()) {
+          find(linear.name() + ".input_scale")
+              .ifPresent(found -> inputs.put(linear.name(), InputDecision.of(found)));
+        }
       }
       for (CacheSite site : layer.cacheSites()) {
         String suffix =
@@ -101,17 +105,16 @@ public final class StoredFp8 {
               case KEY -> ".k_scale";
               case VALUE -> ".v_scale";
             };
-        add(caches, site.name(), suffix);
+        find(site.name() + suffix).ifPresent(found -> caches.put(site.name(), found));
       }
     }
-    return new Decisions(new LinkedHashMap<>(), inputs, caches);
+    return new Decisions(new LinkedHashMap<>(), inputs, caches, new LinkedHashMap<>());
   }
 
-  private void add(SequencedMap<String, Quantization> decisions, String module, String suffix) {
-    if (source.find(module + suffix).isPresent()) {
-      Scales scales = Scales.of(scale(module + suffix));
-      decisions.put(module, Quantization.of(QuantSpec.FP8, scales));
-    }
+  private Optional<Quantization> find(String scale) {
+    return source.find(scale).isPresent()
+        ? Optional.of(Quantization.of(QuantSpec.FP8, Scales.of(scale(scale))))
+        : Optional.empty();
   }
 
   private Tensor scale(String name) {
