@@ -12,7 +12,7 @@ import org.modelopt.config.Config;
 import org.modelopt.data.CalibrationData;
 import org.modelopt.error.ConfigException;
 import org.modelopt.export.Exports;
-import org.modelopt.export.hf.ExportResult;
+import org.modelopt.export.write.ExportResult;
 import org.modelopt.job.JobOptions;
 import org.modelopt.models.HfModel;
 import org.modelopt.models.Models;

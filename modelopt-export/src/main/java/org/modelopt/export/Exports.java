@@ -1,6 +1,7 @@
 package org.modelopt.export;
 
-import org.modelopt.export.hf.HfExport;
+import org.modelopt.export.unified.ModelOptTarget;
+import org.modelopt.export.write.TargetExport;
 import org.modelopt.quantize.QuantizedModel;
 
 /** Entrance to the writers of checkpoints. */
@@ -11,7 +12,7 @@ public final class Exports {
    * A HuggingFace checkpoint with ModelOpt's metadata, for vLLM, SGLang and the PyTorch backend of
    * TensorRT-LLM.
    */
-  public static HfExport huggingFace(QuantizedModel quantized) {
-    return HfExport.of(quantized);
+  public static TargetExport huggingFace(QuantizedModel quantized) {
+    return TargetExport.of(quantized, new ModelOptTarget());
   }
 }

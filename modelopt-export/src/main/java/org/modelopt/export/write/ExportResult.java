@@ -1,4 +1,4 @@
-package org.modelopt.export.hf;
+package org.modelopt.export.write;
 
 import java.nio.file.Path;
 import org.modelopt.export.verify.report.VerifyReport;
@@ -7,7 +7,8 @@ import org.modelopt.export.verify.report.VerifyReport;
  * What an export produced.
  *
  * @param path where it was published
+ * @param format name of the format for people
  * @param tensorBytes size of all tensors
  * @param report what the check before publishing found
  */
-public record ExportResult(Path path, long tensorBytes, VerifyReport report) {}
+public record ExportResult(Path path, String format, long tensorBytes, VerifyReport report) {}
