@@ -10,7 +10,6 @@ import java.util.SequencedMap;
 import java.util.Set;
 import java.util.function.Predicate;
 import java.util.stream.IntStream;
-import org.modelopt.ModelOpt;
 import org.modelopt.compute.Backend;
 import org.modelopt.compute.Precision;
 import org.modelopt.config.Config;
@@ -34,6 +33,7 @@ import org.modelopt.statistics.Statistics;
 import org.modelopt.statistics.StatisticsObserver;
 import org.modelopt.tensor.Tensor;
 import org.modelopt.transform.Change;
+import org.modelopt.version.Version;
 
 /**
  * Observes and decides: samples go through the model once, layer by layer; each layer is decided,
@@ -90,7 +90,7 @@ public final class Calibration {
     List<JobStep> steps;
     if (options.jobDirectory().isPresent()) {
       SequencedMap<String, String> fingerprint =
-          Fingerprint.of(ModelOpt.version(), model, configs, used, precision);
+          Fingerprint.of(Version.current(), model, configs, used, precision);
       try (Journal journal = Journal.open(options.jobDirectory().get(), fingerprint)) {
         steps = steps(used, pass, Optional.of(journal));
       }
