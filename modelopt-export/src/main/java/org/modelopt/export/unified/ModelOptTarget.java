@@ -1,6 +1,7 @@
 package org.modelopt.export.unified;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -16,13 +17,18 @@ import org.modelopt.export.hf.ExcludedModules;
 import org.modelopt.export.hf.HfPlan;
 import org.modelopt.export.hf.JsonText;
 import org.modelopt.export.hf.LinearLayout;
+import org.modelopt.export.hf.LinearTensor;
 import org.modelopt.export.unified.LinearFormat.Algorithm;
 import org.modelopt.export.verify.report.Consumer;
 import org.modelopt.export.write.CheckpointPlan;
 import org.modelopt.export.write.Subject;
 import org.modelopt.export.write.Target;
+import org.modelopt.job.Weights;
+import org.modelopt.model.InputGroup;
 import org.modelopt.model.Linear;
+import org.modelopt.tensor.DType;
 import org.modelopt.tensor.Shape;
+import org.modelopt.tensor.Tensor;
 
 /** A HuggingFace checkpoint with ModelOpt's metadata. */
 public record ModelOptTarget() implements Target {
@@ -36,9 +42,21 @@ public record ModelOptTarget() implements Target {
     SequencedMap<Linear, LinearFormat> formats = formats(subject);
     SequencedMap<Linear, LinearLayout> layouts = new LinkedHashMap<>();
     SequencedMap<String, LinearFormat> layers = new LinkedHashMap<>();
+    Set<Linear> alone =
+        subject.model().layers().stream()
+            .flatMap(layer -> layer.inputGroups().stream())
+            .map(InputGroup::linears)
+            .filter(members -> members.size() == 1)
+            .map(List::getFirst)
+            .collect(Collectors.toSet());
     formats.forEach((linear, format) -> {
       WeightDecision decision = subject.decisions().weight(linear.name()).orElseThrow();
-      layouts.put(linear, Layouts.of(format, linear, decision, subject.input(linear)));
+      LinearLayout layout = Layouts.of(format, linear, decision, subject.input(linear));
+      boolean unscaled = subject.input(linear).flatMap(InputDecision::preScale).isEmpty();
+      boolean needsScale = format.algorithm().isScaled() && alone.contains(linear);
+      layouts.put(
+          linear,
+          unscaled && needsScale ? layout.and(List.of(ones(linear, subject.dtype()))) : layout);
       layers.put(linear.name(), format);
     });
     Optional<CacheScales> cache = CacheScales.of(subject);
@@ -53,6 +71,23 @@ public record ModelOptTarget() implements Target {
             .withText("hf_quant_config.json", JsonText.of(description.nested()));
     cache.ifPresent(scales -> plan.withNumbers(scales.byProjection(), Shape.scalar()));
     return plan.build(readers(layers));
+  }
+
+  /**
+   * Factors of one where nothing was scaled: TensorRT-LLM stops without a pre-quant scale on linears
+   * that it does not join with others, and expects none on those that it does.
+   */
+  private static LinearTensor ones(Linear linear, DType dtype) {
+    Shape shape = Shape.of(linear.inFeatures());
+    return new LinearTensor(
+        "pre_quant_scale",
+        dtype,
+        shape,
+        (form, pass, arena) -> {
+          float[] ones = new float[Math.toIntExact(linear.inFeatures())];
+          Arrays.fill(ones, 1);
+          return Weights.rounded(Tensor.ofFloats(arena, shape, ones), dtype, pass, arena);
+        });
   }
 
   private static SequencedMap<Linear, LinearFormat> formats(Subject subject) {
@@ -122,6 +157,6 @@ public record ModelOptTarget() implements Target {
 
   /** Names of all algorithms that this target writes. */
   static List<String> algorithms() {
-    return java.util.Arrays.stream(Algorithm.values()).map(Algorithm::text).toList();
+    return Arrays.stream(Algorithm.values()).map(Algorithm::text).toList();
   }
 }

@@ -19,12 +19,16 @@ import org.modelopt.export.verify.report.Consumer;
 import org.modelopt.export.verify.report.VerifyReport;
 import org.modelopt.publish.Publication;
 import org.modelopt.quantize.QuantizedModel;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Writes a quantized model as any number of checkpoints in one pass over its weights, checks each,
  * and publishes them. One weight for each thread is in memory at a time.
  */
 public final class Export {
+  private static final Logger LOG = LoggerFactory.getLogger(Export.class);
+
   private final QuantizedModel quantized;
   private final ExportOptions options;
 
@@ -34,14 +38,13 @@ public final class Export {
   }
 
   /** A checkpoint that is under way. */
-  private record Pending(
-      Path path, CheckpointPlan plan, Publication publication, Set<Consumer> consumers) {}
+  private record Pending(Path path, CheckpointPlan plan, Publication publication) {}
 
   /**
    * Writes, checks and publishes.
    *
-   * @param targets what to write where: directories that do not exist yet or are empty; all appear
-   *     complete, or none
+   * @param targets what to write where: directories that do not exist yet or are empty; they
+   *     appear complete, after all of them were checked
    * @return a result for each target, in their order
    * @throws org.modelopt.error.ConfigException if a target cannot hold what was decided; nothing
    *     was written then
@@ -62,12 +65,7 @@ public final class Export {
         CheckpointPlan plan = entry.getValue().plan(subject);
         Publication publication = Publication.ofDirectory(entry.getKey());
         open.push(publication);
-        pending.add(
-            new Pending(
-                entry.getKey(),
-                plan,
-                publication,
-                options.consumers().orElseGet(plan::consumers)));
+        pending.add(new Pending(entry.getKey(), plan, publication));
       }
       for (Pending one : pending) {
         one.publication().requireFreeBytes(one.plan().files().fileBytes());
@@ -107,20 +105,47 @@ public final class Export {
     for (Path file : one.plan().copies()) {
       copy(file, directory);
     }
+    return new ExportResult(
+        one.path(),
+        one.plan().format(),
+        one.plan().files().tensorBytes(),
+        check(subject, directory, one.plan()));
+  }
+
+  /**
+   * Holds the files against the rules of the format and of consumers. Where the caller named none,
+   * one consumer that can load them is enough: some formats ask more of shapes in one than in
+   * another.
+   */
+  private VerifyReport check(Subject subject, Path directory, CheckpointPlan plan) {
+    Set<Consumer> consumers = options.consumers().orElseGet(plan::consumers);
     VerifyOptions check =
-        VerifyOptions.of(one.consumers().toArray(Consumer[]::new))
-            .withThreads(options.job().threads());
+        VerifyOptions.of(consumers.toArray(Consumer[]::new)).withThreads(options.job().threads());
     VerifyReport report =
         Verifier.verify(
             directory,
             options.compareValues() ? check.withOriginal(subject.model().directory()) : check);
-    if (!report.passed()) {
+    boolean good =
+        options.consumers().isPresent() || consumers.isEmpty()
+            ? report.passed()
+            : consumers.stream().anyMatch(report::passedFor);
+    if (!good) {
       throw new ExportException(
           "the export of %s as %s did not pass its own check and was not published:%n%s"
-              .formatted(subject.model().name(), one.plan().format(), report.toText()));
+              .formatted(subject.model().name(), plan.format(), report.toText()));
     }
-    return new ExportResult(
-        one.path(), one.plan().format(), one.plan().files().tensorBytes(), report);
+    List<String> without =
+        consumers.stream()
+            .filter(consumer -> !report.passedFor(consumer))
+            .sorted()
+            .map(Consumer::title)
+            .toList();
+    if (!without.isEmpty()) {
+      LOG.warn(
+          "{} as {} will not load in {}; the report says why", subject.model().name(),
+          plan.format(), String.join(" and ", without));
+    }
+    return report;
   }
 
   private static void copy(Path file, Path directory) {

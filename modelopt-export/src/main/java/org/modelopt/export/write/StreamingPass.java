@@ -14,6 +14,7 @@ import org.modelopt.compute.Workers;
 import org.modelopt.decision.Decisions;
 import org.modelopt.decision.InputDecision;
 import org.modelopt.decision.WeightDecision;
+import org.modelopt.error.CheckpointException;
 import org.modelopt.job.JobOptions;
 import org.modelopt.job.LinearForm;
 import org.modelopt.job.Pass;
@@ -126,8 +127,7 @@ final class StreamingPass {
     }
     alike.forEach((key, plans) -> {
       try (Arena arena = Arena.ofShared()) {
-        Decisions decisions = plans.getFirst().plan().decisions();
-        LinearForm form = Weights.form(subject.model(), linear, decisions, pass, arena);
+        LinearForm form = form(linear, plans.getFirst().plan().decisions(), pass, arena);
         for (Running one : plans) {
           for (Piece<LinearForm> piece : one.plan().linears().getOrDefault(linear, List.of())) {
             write(one, piece, form, pass);
@@ -135,6 +135,18 @@ final class StreamingPass {
         }
       }
     });
+  }
+
+  private LinearForm form(Linear linear, Decisions decisions, Pass pass, Arena arena) {
+    try {
+      return Weights.form(subject.model(), linear, decisions, pass, arena);
+    } catch (CheckpointException e) {
+      throw new CheckpointException(
+          "%s: %s of %s cannot be quantized: %s"
+              .formatted(
+                  subject.model().name(), linear.weightName(), linear.name(), e.getMessage()),
+          e);
+    }
   }
 
   private void writeParameter(String name, Pass pass) {
