@@ -6,6 +6,7 @@ import java.util.Optional;
 import java.util.SequencedMap;
 import org.modelopt.decision.Quantization;
 import org.modelopt.error.ConfigException;
+import org.modelopt.export.write.SpecTraits;
 import org.modelopt.export.write.Subject;
 import org.modelopt.model.CacheSite;
 import org.modelopt.model.Layer;

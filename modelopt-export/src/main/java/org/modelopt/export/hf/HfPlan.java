@@ -1,5 +1,6 @@
 package org.modelopt.export.hf;
 
+import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -15,8 +16,10 @@ import org.modelopt.export.write.Place;
 import org.modelopt.export.write.ShardedFiles;
 import org.modelopt.export.write.Subject;
 import org.modelopt.job.LinearForm;
+import org.modelopt.job.Pass;
 import org.modelopt.job.Weights;
 import org.modelopt.model.Linear;
+import org.modelopt.numeric.QuantizedTensor;
 import org.modelopt.safetensors.ShardPlan;
 import org.modelopt.tensor.DType;
 import org.modelopt.tensor.Shape;
@@ -65,6 +68,20 @@ public final class HfPlan {
     return new HfPlan(subject, format, subject.decisions(), layouts, subject.dtype());
   }
 
+  /**
+   * A plan without side files that applies other decisions than those of the subject.
+   *
+   * @param format name of the format for people
+   * @param layouts what quantized linears look like
+   */
+  public static HfPlan of(
+      Subject subject,
+      String format,
+      Decisions decisions,
+      SequencedMap<Linear, LinearLayout> layouts) {
+    return new HfPlan(subject, format, decisions, layouts, subject.dtype());
+  }
+
   /** A plan of unquantized tensors only, floats in {@code dtype}. */
   static HfPlan plain(Subject subject, String format, DType dtype) {
     return new HfPlan(subject, format, subject.decisions(), new LinkedHashMap<>(), dtype);
@@ -100,7 +117,8 @@ public final class HfPlan {
           .add(
               new Piece<>(
                   Place.of(linear.weightName()),
-                  (form, pass, arena) -> Weights.rounded(form.plain(), kept, pass, arena)));
+                  (form, pass, arena) ->
+                      Weights.rounded(values(form, pass, arena), kept, pass, arena)));
       return;
     }
     for (LinearTensor tensor : layout.get().tensors()) {
@@ -108,6 +126,15 @@ public final class HfPlan {
       infos.add(new TensorInfo(name, tensor.dtype(), tensor.shape()));
       pieces(linear).add(new Piece<>(Place.of(name), tensor.maker()));
     }
+  }
+
+  /** The weight, or what its codes stand for. */
+  private static Tensor values(LinearForm form, Pass pass, Arena arena) {
+    return switch (form.weight()) {
+      case LinearForm.Plain(Tensor tensor) -> tensor;
+      case LinearForm.Quantized(QuantizedTensor codes, _) ->
+          Weights.dequantize(codes, pass, arena);
+    };
   }
 
   private List<Piece<LinearForm>> pieces(Linear linear) {
@@ -120,7 +147,7 @@ public final class HfPlan {
   }
 
   private Tensor typed(
-      Tensor tensor, org.modelopt.job.Pass pass, java.lang.foreign.Arena arena) {
+      Tensor tensor, Pass pass, Arena arena) {
     return Weights.rounded(tensor, type(tensor.dtype()), pass, arena);
   }
 
@@ -128,7 +155,7 @@ public final class HfPlan {
   public HfPlan withNumber(String name, Shape shape, float value) {
     infos.add(new TensorInfo(name, DType.F32, shape));
     constants.put(
-        Place.of(name), Tensor.ofFloats(java.lang.foreign.Arena.ofAuto(), shape, value));
+        Place.of(name), Tensor.ofFloats(Arena.ofAuto(), shape, value));
     return this;
   }
 

@@ -6,7 +6,7 @@ import org.modelopt.decision.InputDecision;
 import org.modelopt.decision.WeightDecision;
 import org.modelopt.decision.WeightQuantization;
 import org.modelopt.export.hf.JsonText;
-import org.modelopt.export.hf.SpecTraits;
+import org.modelopt.export.write.SpecTraits;
 import tools.jackson.databind.node.ObjectNode;
 
 /**

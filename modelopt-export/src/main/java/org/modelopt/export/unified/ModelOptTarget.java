@@ -104,12 +104,7 @@ public record ModelOptTarget() implements Target {
           LinearFormat.of(decision, input)
               .orElseThrow(() -> new ConfigException(unknown(linear, decision, input))));
     }
-    if (formats.isEmpty()) {
-      throw new ConfigException(
-          "no weight of "
-              + subject.model().name()
-              + " is quantized; export it as plain HuggingFace checkpoint");
-    }
+    Subject.requireSome(formats.keySet(), subject.model());
     // Where some linears keep factors beside their codes, the format of all is the one that may.
     if (formats.values().stream().anyMatch(f -> f.algorithm() == Algorithm.NVFP4_SCALED)) {
       formats.replaceAll((linear, format) ->

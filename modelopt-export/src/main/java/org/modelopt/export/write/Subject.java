@@ -1,6 +1,7 @@
 package org.modelopt.export.write;
 
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Collections;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -94,6 +95,36 @@ public record Subject(QuantizedModel quantized, HfModel model, long shardBytes) 
       }
     }
     return names.stream().distinct().toList();
+  }
+
+  /** {@link #unquantizedModules()} without the embedding, which no reader takes for a linear. */
+  public List<String> unquantizedLinears() {
+    String embedding = DecoderSpec.EMBEDDING.substring(0, DecoderSpec.EMBEDDING.length() - 7);
+    return unquantizedModules().stream().filter(name -> !name.equals(embedding)).toList();
+  }
+
+  /**
+   * Checks that something is quantized.
+   *
+   * @throws ConfigException if not
+   */
+  public static void requireSome(Collection<Linear> quantized, HfModel model) {
+    if (quantized.isEmpty()) {
+      throw new ConfigException(
+          "no weight of " + model.name() + " is quantized; export it as plain");
+    }
+  }
+
+  /** What to throw where a target has no form for a linear. */
+  public static ConfigException misfit(
+      String target, Linear linear, WeightQuantization weight, Optional<SpecTraits> input) {
+    return new ConfigException(
+        "%s: %s does not hold weight %s with input %s"
+            .formatted(
+                linear.name(),
+                target,
+                weight.spec(),
+                input.map(traits -> traits.spec().toString()).orElse("as it is")));
   }
 
   /**

@@ -1,4 +1,4 @@
-package org.modelopt.export.hf;
+package org.modelopt.export.write;
 
 import java.util.Optional;
 import java.util.OptionalInt;
