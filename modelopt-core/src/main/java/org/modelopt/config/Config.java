@@ -202,6 +202,15 @@ public record Config(
     return new Config(name, rules, algorithm, conversion);
   }
 
+  /** A copy that leaves the keys and values that attention caches as they are. */
+  public Config withoutKvCache() {
+    List<Rule> kept = new ArrayList<>();
+    for (Rule rule : rules) {
+      rule.without(Target.KV_CACHE).ifPresent(kept::add);
+    }
+    return new Config(name, kept, algorithm, weightConversion);
+  }
+
   /** A copy that quantizes the keys and values that attention caches. */
   public Config withKvCache(QuantSpec spec) {
     return withRule(Rule.quantize("*", Target.KV_CACHE, spec));

@@ -197,7 +197,7 @@ final class Decider {
           "{} was zero for all {} calibration tokens; its scale is 1", what, statistics.rows());
     }
     Tensor maximum = Tensor.ofFloats(Arena.ofAuto(), Shape.scalar(), amax);
-    return Quantization.of(spec, pass.quantizer(spec).scalesOfAmax(maximum, Arena.ofAuto()));
+    return Quantization.of(spec, quantizer(spec).scalesOfAmax(maximum, Arena.ofAuto()));
   }
 
   private static Tensor one() {

@@ -11,4 +11,9 @@ import org.modelopt.export.verify.report.VerifyReport;
  * @param tensorBytes size of all tensors
  * @param report what the check before publishing found
  */
-public record ExportResult(Path path, String format, long tensorBytes, VerifyReport report) {}
+public record ExportResult(Path path, String format, long tensorBytes, VerifyReport report) {
+  /** The same result under the path it was moved to. */
+  public ExportResult at(Path moved) {
+    return new ExportResult(moved, format, tensorBytes, report);
+  }
+}
