@@ -6,6 +6,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.SequencedMap;
+import java.util.function.BiFunction;
 import org.modelopt.config.Algorithm;
 import org.modelopt.config.Config;
 import org.modelopt.config.Plan;
@@ -90,9 +91,12 @@ final class Decider {
   void decide(Layer layer, Map<String, Statistics> seen) {
     for (InputGroup group : layer.inputGroups()) {
       Map<QuantSpec, InputDecision> shared = new LinkedHashMap<>();
+      Map<QuantSpec, Float> globalScales = globalScales(group);
       for (Linear linear : group.linears()) {
         PlannedLinear planned = planned(linear);
-        planned.weight().ifPresent(spec -> decideWeight(linear, spec));
+        planned
+            .weight()
+            .ifPresent(spec -> decideWeight(linear, spec, globalScales.getOrDefault(spec, 1f)));
         planned
             .input()
             .ifPresent(spec ->
@@ -118,26 +122,57 @@ final class Decider {
     return Objects.requireNonNull(linears.get(linear.name()), linear.name());
   }
 
-  private void decideWeight(Linear linear, QuantSpec spec) {
+  private void decideWeight(Linear linear, QuantSpec spec, float globalScale) {
+    Codes codes =
+        spec.granularity() instanceof Granularity.PerTensor
+            ? withWeight(
+                linear,
+                (weight, arena) ->
+                    new Codes.GivenScales(
+                        StoredScales.of(quantizer(spec).scales(weight, Arena.ofAuto()))))
+            : new Codes.ByRule(globalScale);
+    weightDecisions.put(
+        linear.name(), WeightDecision.of(WeightQuantization.of(spec, conversion, codes)));
+  }
+
+  /**
+   * Factors of all scales, by format: those of linears that servers join must be equal, because
+   * nothing is rescaled when they are joined.
+   */
+  private Map<QuantSpec, Float> globalScales(InputGroup group) {
+    Map<QuantSpec, Float> scales = new LinkedHashMap<>();
+    for (Linear linear : group.linears()) {
+      planned(linear)
+          .weight()
+          .filter(spec -> spec.scaleFormat().hasGlobalScale())
+          .ifPresent(spec ->
+              scales.merge(spec, globalScale(linear, spec), (one, other) -> Math.max(one, other)));
+    }
+    return scales;
+  }
+
+  private float globalScale(Linear linear, QuantSpec spec) {
+    return withWeight(
+        linear,
+        (weight, arena) -> {
+          float amax = pass.quantizer(QuantSpec.FP8).amax(weight, arena).getFloat(0);
+          return quantizer(spec).globalScale(amax);
+        });
+  }
+
+  private Quantizer quantizer(QuantSpec spec) {
+    return pass.quantizer(spec).with(conversion);
+  }
+
+  private <T> T withWeight(Linear linear, BiFunction<Tensor, Arena, T> use) {
     try (Arena arena = Arena.ofShared()) {
-      Tensor weight = Weights.open(model, linear, pass, arena);
-      Codes codes =
-          spec.granularity() instanceof Granularity.PerTensor
-              ? new Codes.GivenScales(
-                  StoredScales.of(quantizer(spec).scales(weight, Arena.ofAuto())))
-              : new Codes.ByRule(globalScale(weight, spec, arena));
-      weightDecisions.put(
-          linear.name(), WeightDecision.of(WeightQuantization.of(spec, conversion, codes)));
+      return use.apply(Weights.open(model, linear, pass, arena), arena);
     } catch (CheckpointException e) {
       throw new CheckpointException(
           "%s: %s of %s cannot be quantized: %s"
               .formatted(model.name(), linear.weightName(), linear.name(), e.getMessage()),
           e);
     }
-  }
-
-  private float globalScale(Tensor weight, QuantSpec spec, Arena arena) {
-    return pass.quantizer(spec).scales(weight, arena).globalScale();
   }
 
   private Quantization activation(
@@ -165,10 +200,6 @@ final class Decider {
     }
     Tensor maximum = Tensor.ofFloats(Arena.ofAuto(), Shape.scalar(), amax);
     return Quantization.of(spec, quantizer(spec).scalesOfAmax(maximum, Arena.ofAuto()));
-  }
-
-  private Quantizer quantizer(QuantSpec spec) {
-    return pass.quantizer(spec).with(conversion);
   }
 
   private static Tensor one() {
