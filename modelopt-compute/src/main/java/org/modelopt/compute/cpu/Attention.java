@@ -9,10 +9,10 @@ import org.modelopt.compute.Workers;
  *
  * <p>For a query at position i that sees the keys j: scores {@code s_j = cap(scale * (q . k_j))},
  * the product a sum as in {@link BlockedProduct}; weights {@code p_j = e^(s_j - max s)}; the result
- * is the sum of the {@code p_j v_j}, one chain of fused multiply-adds per {@link Kernels#DEPTH} keys
- * from the start of the sequence on, divided by the sum of the p_j, in lanes that start at the first
- * key seen, a sink added last. All in float32, but p_j is rounded to the type of the result before
- * it is multiplied (the sum is of the p_j before), as in fused attention kernels.
+ * is the sum of the {@code p_j v_j}, one chain of fused multiply-adds per {@link Kernels#DEPTH}
+ * keys from the start of the sequence on, divided by the sum of the p_j, in lanes that start at the
+ * first key seen, a sink added last. All in float32, but p_j is rounded to the type of the result
+ * before it is multiplied (the sum is of the p_j before), as in fused attention kernels.
  *
  * <p>A task handles a block of queries for all heads that share a key head, so that keys and values
  * are packed once for all of them. Blocks do not change the result: keys that a query does not see

@@ -127,8 +127,7 @@ class CalibrationAmaxTest {
 
   private Path resource(String name) throws IOException {
     Path file = directory.resolve(name);
-    try (InputStream in =
-        CalibrationAmaxTest.class.getResourceAsStream("reference/" + name)) {
+    try (InputStream in = CalibrationAmaxTest.class.getResourceAsStream("reference/" + name)) {
       Files.write(file, Objects.requireNonNull(in, name).readAllBytes());
     }
     return file;
