@@ -6,11 +6,11 @@ import org.modelopt.tensor.Shape;
 import org.modelopt.tensor.Tensor;
 
 /** Checks of what callers hand to an operation; failures name operation, argument and sizes. */
-final class Arguments {
+public final class Arguments {
   private Arguments() {}
 
   /** A matrix {@code [rows, columns]} of F32 or BF16. */
-  static void matrix(String operation, String name, Tensor tensor) {
+  public static void matrix(String operation, String name, Tensor tensor) {
     floats(operation, name, tensor);
     if (tensor.shape().rank() != 2) {
       throw wrong(operation, name, tensor, "a matrix");
@@ -18,13 +18,13 @@ final class Arguments {
   }
 
   /** Elements of F32 or BF16. */
-  static void floats(String operation, String name, Tensor tensor) {
+  public static void floats(String operation, String name, Tensor tensor) {
     if (tensor.dtype() != DType.F32 && tensor.dtype() != DType.BF16) {
       throw wrong(operation, name, tensor, "of F32 or BF16");
     }
   }
 
-  static void typeAndShape(
+  public static void typeAndShape(
       String operation, String name, Tensor tensor, DType dtype, long... dims) {
     Shape expected = Shape.of(dims);
     if (tensor.dtype() != dtype || !tensor.shape().equals(expected)) {
@@ -33,14 +33,14 @@ final class Arguments {
   }
 
   /** The type and shape of another tensor. */
-  static void same(String operation, String name, Tensor tensor, Tensor other) {
+  public static void same(String operation, String name, Tensor tensor, Tensor other) {
     if (tensor.dtype() != other.dtype() || !tensor.shape().equals(other.shape())) {
       throw wrong(operation, name, tensor, other.dtype() + " " + other.shape());
     }
   }
 
   /** Rows of a table. */
-  static void tokens(String operation, int[] ids, long vocabulary) {
+  public static void tokens(String operation, int[] ids, long vocabulary) {
     for (int i = 0; i < ids.length; i++) {
       if (ids[i] < 0 || ids[i] >= vocabulary) {
         throw new IllegalArgumentException(
@@ -51,7 +51,7 @@ final class Arguments {
   }
 
   /** One target within the vocabulary, or negative, per row of logits. */
-  static void targets(String operation, int[] targets, Shape logits) {
+  public static void targets(String operation, int[] targets, Shape logits) {
     if (targets.length != logits.dim(0)) {
       throw new IllegalArgumentException(
           "%s: there are %d targets for logits %s".formatted(operation, targets.length, logits));
@@ -66,7 +66,7 @@ final class Arguments {
   }
 
   /** Starts of sequences: ascending from 0 to {@code rows}. */
-  static void starts(String operation, int[] starts, long rows) {
+  public static void starts(String operation, int[] starts, long rows) {
     boolean good = starts.length > 0 && starts[0] == 0 && starts[starts.length - 1] == rows;
     for (int i = 1; i < starts.length; i++) {
       good &= starts[i - 1] <= starts[i];
@@ -79,7 +79,7 @@ final class Arguments {
   }
 
   /** Whole heads, of which at most all elements are rotated. */
-  static void rotation(String operation, int columns, int headSize, int half) {
+  public static void rotation(String operation, int columns, int headSize, int half) {
     if (headSize < 1 || columns % headSize != 0 || 2L * half > headSize) {
       throw new IllegalArgumentException(
           "%s: %d columns are not heads of %d elements of which %d are rotated"
@@ -88,7 +88,7 @@ final class Arguments {
   }
 
   /** Position of each row in its sequence, all below {@code limit}. */
-  static int[] positions(String operation, int[] starts, long limit) {
+  public static int[] positions(String operation, int[] starts, long limit) {
     int[] positions = new int[starts[starts.length - 1]];
     for (int sequence = 1; sequence < starts.length; sequence++) {
       int length = starts[sequence] - starts[sequence - 1];
