@@ -1,7 +1,8 @@
-// Causal attention of one sequence: grouped queries, sliding window, soft cap, sinks, values of a size of their own.
+// Causal attention of one sequence: grouped queries, sliding window, chunks, soft cap, sinks, values of a size of their
+// own.
 //
-// q [t, heads * headSize], k [t, kvHeads * headSize], v [t, kvHeads * valueSize], y [t, heads * valueSize]; the pointers
-// are those of the sequence's first row. Softmax in float32, one pass over the keys with a running maximum
+// q [t, heads * headSize], k [past + t, kvHeads * headSize], v [past + t, kvHeads * valueSize], y [t, heads *
+// valueSize]; the pointers are those of the sequence's first row. The first query is at position past. Softmax in float32, one pass over the keys with a running maximum
 // (FlashAttention, arXiv 2205.14135 and 2307.08691). sinks: per head a score that takes part in the sum only, or null.
 #include "common.cuh"
 
@@ -9,20 +10,32 @@
 #define LOG2_E 1.4426950408889634f
 
 struct Shape {
-  int length;
+  int length; // queries
+  int past;
   int heads;
   int kvHeads;
   int headSize;
   int valueSize;
   int window;
+  int chunk;
   float scale;
   float cap;
 };
+
+// First key that a query at a position sees.
+__device__ __forceinline__ int firstKey(const Shape& s, int position) {
+  int first = s.window == 0 ? 0 : max(0, position - s.window + 1);
+  return s.chunk == 0 ? first : max(first, position / s.chunk * s.chunk);
+}
 
 __device__ __forceinline__ float exp2Fast(float x) {
   float y;
   asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
   return y;
+}
+// cap * tanh(x / cap) by fast functions; the error is a few units of 2^-24 * cap.
+__device__ __forceinline__ float capped(float x, float cap) {
+  return cap - __fdividef(2 * cap, 1 + exp2Fast(x * (2 * LOG2_E / cap)));
 }
 __device__ __forceinline__ u32 smemAddress(const void* p) {
   return (u32)__cvta_generic_to_shared(p);
@@ -80,7 +93,7 @@ __device__ __forceinline__ void loadRows(u32 to, const bf16* head, i64 stride, i
 
 // Four warps, each MT tiles of 16 queries; 64 keys at a time. Head sizes up to D and DV, multiples of 8.
 template <int D, int DV, int MT>
-__device__ __forceinline__ void flash(const bf16* q, const bf16* k, const bf16* v, bf16* y, const float* sinks,
+__device__ __forceinline__ void flash(const bf16* q, const bf16* k, const bf16* v, bf16* y, const bf16* sinks,
                                       Shape s) {
   extern __shared__ __align__(128) u8 shared[];
   const int BM = 64 * MT, BN = 64;
@@ -98,10 +111,11 @@ __device__ __forceinline__ void flash(const bf16* q, const bf16* k, const bf16* 
   v += (i64)kvHead * s.valueSize;
   y += (i64)head * s.valueSize;
 
-  int end = min(s.length, first + BM); // keys
-  int begin = s.window == 0 ? 0 : max(0, first - s.window + 1) / BN * BN;
+  int keys = s.past + s.length;
+  int end = s.past + min(s.length, first + BM);
+  int begin = firstKey(s, s.past + first) / BN * BN;
   loadRows<BM, D, 128>(qs, q, qStride, first, s.length, s.headSize);
-  loadRows<BN, D, 128>(ks, k, kStride, begin, s.length, s.headSize);
+  loadRows<BN, D, 128>(ks, k, kStride, begin, keys, s.headSize);
   commitCopies();
 
   float o[MT][DV / 8][4];
@@ -120,7 +134,7 @@ __device__ __forceinline__ void flash(const bf16* q, const bf16* k, const bf16* 
   for (int key = begin; key < end; key += BN) {
     awaitCopies();
     __syncthreads();
-    loadRows<BN, DV, 128>(vs, v, vStride, key, s.length, s.valueSize);
+    loadRows<BN, DV, 128>(vs, v, vStride, key, keys, s.valueSize);
     commitCopies();
 
     float score[MT][BN / 8][4];
@@ -157,19 +171,19 @@ __device__ __forceinline__ void flash(const bf16* q, const bf16* k, const bf16* 
         for (int i = 0; i < BN / 8; i++) {
 #pragma unroll
           for (int e = 0; e < 4; e++) {
-            score[m][i][e] = s.cap * tanhf(score[m][i][e] * s.scale / s.cap) / s.scale;
+            score[m][i][e] = capped(score[m][i][e] * s.scale, s.cap) / s.scale;
           }
         }
       }
     }
-    bool whole = key + BN - 1 <= first + warp * MT * 16 && (s.window == 0 || key > first + BM - 1 - s.window);
+    bool whole = key + BN - 1 <= s.past + first + warp * MT * 16 && key >= firstKey(s, s.past + first + BM - 1);
 #pragma unroll
     for (int m = 0; m < MT; m++) {
 #pragma unroll
       for (int h = 0; h < 2; h++) {
-        int query = first + (warp * MT + m) * 16 + h * 8 + (lane >> 2);
         if (!whole) {
-          int oldest = s.window == 0 ? 0 : query - s.window + 1;
+          int query = s.past + first + (warp * MT + m) * 16 + h * 8 + (lane >> 2);
+          int oldest = firstKey(s, query);
 #pragma unroll
           for (int i = 0; i < BN / 8; i++) {
 #pragma unroll
@@ -213,7 +227,7 @@ __device__ __forceinline__ void flash(const bf16* q, const bf16* k, const bf16* 
     awaitCopies();
     __syncthreads();
     if (key + BN < end) {
-      loadRows<BN, D, 128>(ks, k, kStride, key + BN, s.length, s.headSize);
+      loadRows<BN, D, 128>(ks, k, kStride, key + BN, keys, s.headSize);
       commitCopies();
     }
 #pragma unroll
@@ -246,10 +260,14 @@ __device__ __forceinline__ void flash(const bf16* q, const bf16* k, const bf16* 
       float total = sum[m][h];
       total += __shfl_xor_sync(~0u, total, 1);
       total += __shfl_xor_sync(~0u, total, 2);
+      float shrink = 1;
       if (sinks != 0) {
-        total += exp2Fast(fmaf(sinks[head], LOG2_E, -maximum[m][h] * factor));
+        float sink = toFloat(sinks[head]) * LOG2_E;
+        float high = fmaxf(maximum[m][h] * factor, sink);
+        shrink = exp2Fast(maximum[m][h] * factor - high);
+        total = fmaf(total, shrink, exp2Fast(sink - high));
       }
-      float inverse = 1 / total;
+      float inverse = shrink / total;
       int query = first + (warp * MT + m) * 16 + h * 8 + (lane >> 2);
       if (query < s.length) {
         bf16* row = y + query * yStride;
@@ -266,7 +284,7 @@ __device__ __forceinline__ void flash(const bf16* q, const bf16* k, const bf16* 
 
 #define FLASH(D, DV, MT)                                                                                               \
   extern "C" __global__ void __launch_bounds__(128) flash_##D##_##DV(const bf16* q, const bf16* k, const bf16* v,      \
-                                                                    bf16* y, const float* sinks, Shape s) {            \
+                                                                    bf16* y, const bf16* sinks, Shape s) {             \
     flash<D, DV, MT>(q, k, v, y, sinks, s);                                                                            \
   }
 FLASH(64, 64, 2)
@@ -276,7 +294,7 @@ FLASH(256, 256, 1)
 
 // Any head size up to 512 and either type, in float32 throughout: one warp per query and head, a key per lane.
 template <typename T>
-__device__ __forceinline__ void plain(const T* q, const T* k, const T* v, T* y, const float* sinks, Shape s) {
+__device__ __forceinline__ void plain(const T* q, const T* k, const T* v, T* y, const T* sinks, Shape s) {
   int lane = threadIdx.x & 31;
   int query = blockIdx.y * (blockDim.x >> 5) + (threadIdx.x >> 5);
   int head = blockIdx.x;
@@ -286,16 +304,17 @@ __device__ __forceinline__ void plain(const T* q, const T* k, const T* v, T* y, 
   int kvHead = head / (s.heads / s.kvHeads);
   const T* qRow = q + ((i64)query * s.heads + head) * s.headSize;
   T* yRow = y + ((i64)query * s.heads + head) * s.valueSize;
-  int begin = s.window == 0 ? 0 : max(0, query - s.window + 1);
+  int last = s.past + query;
+  int begin = firstKey(s, last);
   float maximum = MINUS_INFINITY, sum = 0;
   float o[16];
   for (int i = 0; i < 16; i++) {
     o[i] = 0;
   }
-  for (int from = begin; from <= query; from += 32) {
+  for (int from = begin; from <= last; from += 32) {
     int key = from + lane;
     float score = MINUS_INFINITY;
-    if (key <= query) {
+    if (key <= last) {
       const T* kRow = k + ((i64)key * s.kvHeads + kvHead) * s.headSize;
       float dot = 0;
       for (int i = 0; i < s.headSize; i++) {
@@ -316,7 +335,7 @@ __device__ __forceinline__ void plain(const T* q, const T* k, const T* v, T* y, 
     for (int i = 0; i < 16; i++) {
       o[i] *= shrink;
     }
-    int count = min(32, query + 1 - from);
+    int count = min(32, last + 1 - from);
     for (int j = 0; j < count; j++) {
       float weight = __shfl_sync(~0u, p, j);
       const T* vRow = v + ((i64)(from + j) * s.kvHeads + kvHead) * s.valueSize;
@@ -332,14 +351,18 @@ __device__ __forceinline__ void plain(const T* q, const T* k, const T* v, T* y, 
   for (int d = 16; d > 0; d /= 2) {
     sum += __shfl_xor_sync(~0u, sum, d);
   }
+  float shrinkLast = 1;
   if (sinks != 0) {
-    sum += expf(sinks[head] - maximum);
+    float sink = toFloat(sinks[head]);
+    float high = fmaxf(maximum, sink);
+    shrinkLast = expf(maximum - high);
+    sum = fmaf(sum, shrinkLast, expf(sink - high));
   }
 #pragma unroll
   for (int i = 0; i < 16; i++) {
     int at = lane + 32 * i;
     if (at < s.valueSize) {
-      yRow[at] = fromFloat<T>(o[i] / sum);
+      yRow[at] = fromFloat<T>(o[i] * shrinkLast / sum);
     }
   }
 }
@@ -348,7 +371,7 @@ extern "C" __global__ void plain_f32(const float* q, const float* k, const float
                                      Shape s) {
   plain(q, k, v, y, sinks, s);
 }
-extern "C" __global__ void plain_bf16(const bf16* q, const bf16* k, const bf16* v, bf16* y, const float* sinks,
+extern "C" __global__ void plain_bf16(const bf16* q, const bf16* k, const bf16* v, bf16* y, const bf16* sinks,
                                       Shape s) {
   plain(q, k, v, y, sinks, s);
 }

@@ -41,7 +41,7 @@ public final class Arguments {
   }
 
   /** Matrices of one type that agree in one of their two sizes. */
-  static void sources(String operation, List<Tensor> sources, int axis) {
+  public static void sources(String operation, List<Tensor> sources, int axis) {
     if (sources.isEmpty()) {
       throw new IllegalArgumentException(operation + ": there are no sources");
     }
@@ -62,7 +62,7 @@ public final class Arguments {
   }
 
   /** Rows or columns of sources that are stacked along {@code axis}. */
-  static void indices(String operation, int[] indices, List<Tensor> sources, int axis) {
+  public static void indices(String operation, int[] indices, List<Tensor> sources, int axis) {
     long limit = sources.stream().mapToLong(source -> source.shape().dim(axis)).sum();
     for (int index : indices) {
       if (index < 0 || index >= limit) {
@@ -74,7 +74,7 @@ public final class Arguments {
   }
 
   /** Keys for all queries: as many, or with one sequence at least as many. */
-  static void keys(String operation, long keys, long queries, int[] starts) {
+  public static void keys(String operation, long keys, long queries, int[] starts) {
     if (keys < queries || (keys > queries && starts.length != 2)) {
       throw new IllegalArgumentException(
           "%s: %d keys do not fit %d queries of %d sequences; only one sequence may have more keys"

@@ -1,5 +1,6 @@
 package org.modelopt.compute.cuda;
 
+import java.util.Optional;
 import org.modelopt.compute.AttentionSpec;
 import org.modelopt.compute.cuda.CudaModule.Grid;
 import org.modelopt.tensor.DType;
@@ -51,26 +52,31 @@ record AttentionKernel(
       Tensor k,
       Tensor v,
       Tensor y,
+      Optional<Tensor> sinks,
       int from,
       int length) {
     long end = (long) from + length;
+    // One sequence may have keys from before its first query; the keys of several begin with them.
+    int past = Math.toIntExact(k.shape().dim(0) - q.shape().dim(0));
     module.launch(
         name,
         new Grid(spec.heads(), Math.ceilDiv(length, queries), threads, 1, sharedBytes),
         backend
             .arguments()
             .tensor(q.rows(from, end))
-            .tensor(k.rows(from, end))
-            .tensor(v.rows(from, end))
+            .tensor(k.rows(from, end + past))
+            .tensor(v.rows(from, end + past))
             .tensor(y.rows(from, end))
-            .nothing()
+            .optional(sinks)
             .words(
                 length,
+                past,
                 spec.heads(),
                 spec.keyValueHeads(),
                 spec.headSize(),
                 spec.valueHeadSize(),
                 spec.slidingWindow(),
+                spec.chunk(),
                 Float.floatToRawIntBits(spec.scale()),
                 Float.floatToRawIntBits(spec.softCap())));
   }

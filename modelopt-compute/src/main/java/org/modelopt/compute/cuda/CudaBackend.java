@@ -4,6 +4,7 @@ import static org.modelopt.compute.cuda.CudaDriver.check;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
@@ -316,7 +317,7 @@ public final class CudaBackend implements Backend {
   }
 
   /** A block per row, of as many threads as have something to do. */
-  private static Grid rowGrid(long rows, int columns) {
+  static Grid rowGrid(long rows, int columns) {
     int warps = Math.clamp(Math.ceilDiv(columns, 32 * PER_THREAD), 1, 16);
     return Grid.of(rows, 32 * warps);
   }
@@ -351,30 +352,41 @@ public final class CudaBackend implements Backend {
     return y;
   }
 
-  private Tensor ints(int[] values, Scope scope) {
+  /** Integers on the device. */
+  Tensor ints(int[] values, Scope scope) {
     Tensor host = Tensor.of(DType.I32, Shape.of(values.length), MemorySegment.ofArray(values));
     return upload(host, (CudaScope) scope);
   }
 
   @Override
   public Tensor attention(
-      Tensor q, Tensor k, Tensor v, AttentionSpec spec, int[] starts, Scope scope) {
+      Tensor q,
+      Tensor k,
+      Tensor v,
+      AttentionSpec spec,
+      Optional<Tensor> sinks,
+      int[] starts,
+      Scope scope) {
     Arguments.matrix("attention", "q", q);
+    Arguments.matrix("attention", "k", k);
     long rows = q.shape().dim(0);
+    long keys = k.shape().dim(0);
     long heads = spec.heads();
     long keyHeads = spec.keyValueHeads();
     DType dtype = q.dtype();
     Arguments.typeAndShape("attention", "q", q, dtype, rows, heads * spec.headSize());
-    Arguments.typeAndShape("attention", "k", k, dtype, rows, keyHeads * spec.headSize());
-    Arguments.typeAndShape("attention", "v", v, dtype, rows, keyHeads * spec.valueHeadSize());
+    Arguments.typeAndShape("attention", "k", k, dtype, keys, keyHeads * spec.headSize());
+    Arguments.typeAndShape("attention", "v", v, dtype, keys, keyHeads * spec.valueHeadSize());
     Arguments.starts("attention", starts, rows);
+    Arguments.keys("attention", keys, rows, starts);
+    sinks.ifPresent(s -> Arguments.typeAndShape("attention", "sinks", s, dtype, heads));
     Tensor y = scope.allocate(dtype, Shape.of(rows, heads * spec.valueHeadSize()));
     AttentionKernel kernel = AttentionKernel.of(spec, dtype);
     for (int i = 0; i + 1 < starts.length; i++) {
       int from = starts[i];
       int length = starts[i + 1] - from;
       if (length > 0) {
-        kernel.launch(this, kernels("attention"), q, k, v, y, from, length);
+        kernel.launch(this, kernels("attention"), q, k, v, y, sinks, from, length);
       }
     }
     return y;
@@ -392,6 +404,7 @@ public final class CudaBackend implements Backend {
           case GELU_TANH -> 1;
           case GELU -> 2;
           case RELU -> 3;
+          case CLAMPED_SWIGLU -> 4;
         };
     kernels("elementwise")
         .launch(
@@ -413,6 +426,54 @@ public final class CudaBackend implements Backend {
             elements(n),
             arguments().tensor(x).tensor(y).tensor(sum).int64(n));
     return sum;
+  }
+
+  @Override
+  public Tensor scale(Tensor x, float factor, Scope scope) {
+    return scaled("scale", x, factor, scope);
+  }
+
+  @Override
+  public Tensor softCap(Tensor x, float cap, Scope scope) {
+    if (!(cap > 0)) {
+      throw new IllegalArgumentException("softCap: cap must be positive but is " + cap);
+    }
+    return scaled("soft_cap", x, cap, scope);
+  }
+
+  private Tensor scaled(String kernel, Tensor x, float by, Scope scope) {
+    Arguments.floats(kernel, "x", x);
+    Tensor y = scope.allocate(x.dtype(), x.shape());
+    long n = x.shape().elements();
+    kernels("elementwise")
+        .launch(
+            kernel + "_" + suffix(x.dtype()),
+            elements(n),
+            arguments().tensor(x).float32(by).tensor(y).int64(n));
+    return y;
+  }
+
+  @Override
+  public Tensor columns(List<Tensor> sources, int[] columns, Scope scope) {
+    Arguments.sources("columns", sources, 0);
+    Arguments.indices("columns", columns, sources, 1);
+    return moves().columns(sources, columns, scope);
+  }
+
+  @Override
+  public Tensor mixRows(List<Tensor> sources, int[] rows, float[] weights, int each, Scope scope) {
+    Arguments.sources("mixRows", sources, 1);
+    Arguments.indices("mixRows", rows, sources, 0);
+    if (each < 1 || rows.length % each != 0 || weights.length != rows.length) {
+      throw new IllegalArgumentException(
+          "mixRows: %d rows with %d weights do not make sums of %d each"
+              .formatted(rows.length, weights.length, each));
+    }
+    return moves().mixRows(sources, rows, weights, each, scope);
+  }
+
+  private Moves moves() {
+    return new Moves(this, kernels("moves"));
   }
 
   @Override

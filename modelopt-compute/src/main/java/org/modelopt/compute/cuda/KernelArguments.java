@@ -3,6 +3,7 @@ package org.modelopt.compute.cuda;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Optional;
 import java.util.function.LongConsumer;
 import org.modelopt.tensor.Tensor;
 
@@ -24,9 +25,9 @@ public final class KernelArguments {
     return int64(backend.address(tensor));
   }
 
-  /** A null pointer. */
-  public KernelArguments nothing() {
-    return int64(0);
+  /** The address of a tensor on the device, or null. */
+  public KernelArguments optional(Optional<Tensor> tensor) {
+    return int64(tensor.map(backend::address).orElse(0L));
   }
 
   /** A 64-bit integer or address. */
