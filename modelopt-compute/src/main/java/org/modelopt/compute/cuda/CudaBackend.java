@@ -14,6 +14,7 @@ import org.modelopt.compute.Activation;
 import org.modelopt.compute.AttentionSpec;
 import org.modelopt.compute.Backend;
 import org.modelopt.compute.BackendOptions;
+import org.modelopt.compute.ChannelObserver;
 import org.modelopt.compute.ChannelSummary;
 import org.modelopt.compute.NormSpec;
 import org.modelopt.compute.Scope;
@@ -479,11 +480,15 @@ public final class CudaBackend implements Backend {
   @Override
   public ChannelSummary summarize(Tensor x) {
     Arguments.matrix("summarize", "x", x);
-    try (ChannelObserver observer =
-        new ChannelObserver(this, kernels("statistics"), Math.toIntExact(x.shape().dim(1)))) {
+    try (ChannelObserver observer = observeChannels(Math.toIntExact(x.shape().dim(1)))) {
       observer.add(x);
       return observer.summary();
     }
+  }
+
+  @Override
+  public ChannelObserver observeChannels(int channels) {
+    return new DeviceChannelObserver(this, kernels("statistics"), channels);
   }
 
   @Override

@@ -39,7 +39,7 @@ class PtxTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"compute", "formats"})
+  @ValueSource(strings = "compute")
   void everySourceHasItsPtx(String module) throws IOException, NoSuchAlgorithmException {
     assumeTrue(Files.isDirectory(ROOT.resolve("modelopt-" + module)), "not in a source checkout");
     String cuda = "modelopt-%s/src/main/cuda".formatted(module);
@@ -71,7 +71,7 @@ class PtxTest {
     assumeTrue(
         System.getProperty("os.name").equals("Linux") && System.getProperty("os.arch").equals("amd64"),
         "the PTX compiler is for Linux on x86-64");
-    for (String module : List.of("compute", "formats")) {
+    for (String module : List.of("compute")) {
       for (Path ptx :
           files("modelopt-%s/src/main/resources/org/modelopt/%s/cuda".formatted(module, module), ".ptx")) {
         // The big file takes long: the oldest target has it all; the others are asked for the rest.

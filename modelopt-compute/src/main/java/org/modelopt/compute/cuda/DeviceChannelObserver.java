@@ -1,6 +1,7 @@
 package org.modelopt.compute.cuda;
 
 import java.lang.foreign.ValueLayout;
+import org.modelopt.compute.ChannelObserver;
 import org.modelopt.compute.ChannelSummary;
 import org.modelopt.compute.Scope;
 import org.modelopt.compute.cuda.CudaModule.Grid;
@@ -9,7 +10,7 @@ import org.modelopt.tensor.Shape;
 import org.modelopt.tensor.Tensor;
 
 /** Figures per channel that stay on the device until somebody asks for them. */
-final class ChannelObserver implements AutoCloseable {
+final class DeviceChannelObserver implements ChannelObserver {
   private static final int COLUMNS = 256;
   private static final int PARTS = 16;
 
@@ -21,7 +22,7 @@ final class ChannelObserver implements AutoCloseable {
   private final Tensor sums;
   private long rows;
 
-  ChannelObserver(CudaBackend backend, CudaModule module, int channels) {
+  DeviceChannelObserver(CudaBackend backend, CudaModule module, int channels) {
     this.backend = backend;
     this.module = module;
     this.channels = channels;
@@ -32,8 +33,11 @@ final class ChannelObserver implements AutoCloseable {
     backend.clear(sums);
   }
 
-  /** Adds the rows of {@code x} {@code [t, channels]}. */
-  void add(Tensor x) {
+  @Override
+  public void add(Tensor x) {
+    if (x.shape().rank() != 2 || x.shape().dim(1) != channels) {
+      throw new IllegalArgumentException("expected %d channels but found %s".formatted(channels, x));
+    }
     rows += x.shape().dim(0);
     module.launch(
         "observe_" + CudaBackend.suffix(x.dtype()),
@@ -47,8 +51,8 @@ final class ChannelObserver implements AutoCloseable {
             .tensor(sums));
   }
 
-  /** What was seen so far. */
-  ChannelSummary summary() {
+  @Override
+  public ChannelSummary summary() {
     try (Scope temporary = backend.openScope()) {
       Tensor allAmax = temporary.allocate(DType.F32, amax.shape());
       Tensor allSums = temporary.allocate(DType.I32, sums.shape());
