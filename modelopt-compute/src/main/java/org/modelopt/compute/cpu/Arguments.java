@@ -55,8 +55,7 @@ public final class Arguments {
             "source " + i,
             source,
             "%s with %d %s"
-                .formatted(
-                    first.dtype(), first.shape().dim(axis), axis == 0 ? "rows" : "columns"));
+                .formatted(first.dtype(), first.shape().dim(axis), axis == 0 ? "rows" : "columns"));
       }
     }
   }

@@ -9,10 +9,10 @@ import org.modelopt.compute.Workers;
  *
  * <p>For a query at position i that sees the keys j: scores {@code s_j = cap(scale * (q . k_j))},
  * the product a sum as in {@link BlockedProduct}; weights {@code p_j = e^(s_j - max s) / sum}, all
- * in float32 and the sum in lanes that start at the first key seen, a sink added last; p_j is rounded to the type of
- * the result, as by a framework that stores it; the result is the sum of {@code p_j v_j}, one chain
- * of fused multiply-adds per {@link Kernels#DEPTH} keys from the start of the sequence on. Scores
- * are not rounded to bfloat16.
+ * in float32 and the sum in lanes that start at the first key seen, a sink added last; p_j is
+ * rounded to the type of the result, as by a framework that stores it; the result is the sum of
+ * {@code p_j v_j}, one chain of fused multiply-adds per {@link Kernels#DEPTH} keys from the start
+ * of the sequence on. Scores are not rounded to bfloat16.
  *
  * <p>A task handles a block of queries for all heads that share a key head, so that keys and values
  * are packed once for all of them. Blocks do not change the result: keys that a query does not see
@@ -131,10 +131,7 @@ final class Attention {
         Matrix q = head(call.q(), call.spec().heads(), keyHead * call.group() + head, size);
         int first = firstQuery - call.past();
         packing.rows(
-            q.rows(first, (long) first + queries),
-            packedQueries,
-            head * queries * size,
-            size);
+            q.rows(first, (long) first + queries), packedQueries, head * queries * size, size);
       }
       Matrix k = head(call.k(), call.spec().keyValueHeads(), keyHead, size).transposed();
       int depth = Math.min(Kernels.DEPTH, size);

@@ -66,6 +66,11 @@ public final class CpuBackend implements Backend {
         .formatted(workers.threads(), rungs.product().description(), rungs.kernels().description());
   }
 
+  @Override
+  public String arithmetic() {
+    return "CPU, products: " + rungs.product().description();
+  }
+
   /** Buffers of this backend, for tests. */
   BufferPool pool() {
     return pool;
@@ -254,8 +259,7 @@ public final class CpuBackend implements Backend {
   }
 
   @Override
-  public Tensor mixRows(
-      List<Tensor> sources, int[] rows, float[] weights, int each, Scope scope) {
+  public Tensor mixRows(List<Tensor> sources, int[] rows, float[] weights, int each, Scope scope) {
     Arguments.sources("mixRows", sources, 1);
     Arguments.indices("mixRows", rows, sources, 0);
     if (each < 1 || rows.length % each != 0 || weights.length != rows.length) {

@@ -95,8 +95,7 @@ class DecoderOperationsTest {
       assertArrayEquals(all.rows(20, 23).toFloats(), last.toFloats());
       assertThrows(
           IllegalArgumentException.class,
-          () ->
-              backend.attention(q.rows(20, 23), k, v, spec, none, new int[] {0, 1, 3}, scope));
+          () -> backend.attention(q.rows(20, 23), k, v, spec, none, new int[] {0, 1, 3}, scope));
     });
   }
 
@@ -107,8 +106,7 @@ class DecoderOperationsTest {
       Tensor zero = Tensor.ofFloats(arena, Shape.of(2, 1), 0, 0);
       Tensor v = Tensor.ofFloats(arena, Shape.of(2, 1), 3, 6);
       Tensor sink = Tensor.ofFloats(arena, Shape.of(1), (float) Math.log(2));
-      Tensor y =
-          backend.attention(zero, zero, v, spec, Optional.of(sink), new int[] {0, 2}, scope);
+      Tensor y = backend.attention(zero, zero, v, spec, Optional.of(sink), new int[] {0, 2}, scope);
       // The sink weighs as much as two keys: 3 / (1 + 2), (3 + 6) / (2 + 2).
       assertArrayEquals(new float[] {1, 2.25f}, y.toFloats(), 1e-6f);
     });
