@@ -76,7 +76,12 @@ class GoldenForwardTest {
       float[] logits = run.run(ids.reshape(Shape.of(tokens)));
       agree(expected.open("logits", arena), logits, tokens, step, tolerance, "logits");
       agree(
-          expected.open("hidden_1", arena), run.layerOutputs.getFirst(), tokens, step, tolerance, "hidden_1");
+          expected.open("hidden_1", arena),
+          run.layerOutputs.getFirst(),
+          tokens,
+          step,
+          tolerance,
+          "hidden_1");
       agree(
           expected.open("hidden_last", arena),
           run.groupInputs.get("lm_head"),
@@ -87,7 +92,8 @@ class GoldenForwardTest {
     }
   }
 
-  private static void agree(Tensor expected, float[] actual, int tokens, int step, double tolerance, String what) {
+  private static void agree(
+      Tensor expected, float[] actual, int tokens, int step, double tolerance, String what) {
     float[] golden = expected.toFloats();
     int columns = (int) expected.shape().dim(-1);
     assertEquals(tokens * columns, actual.length, what);

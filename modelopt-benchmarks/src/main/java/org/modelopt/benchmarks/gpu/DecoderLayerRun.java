@@ -84,8 +84,7 @@ final class DecoderLayerRun {
     Tensor values = linear(normed, v, scope);
     queries = backend.rotate(queries, headSize, cos, sin, starts, scope);
     keys = backend.rotate(keys, headSize, cos, sin, starts, scope);
-    Tensor mixed =
-        backend.attention(queries, keys, values, spec, Optional.empty(), starts, scope);
+    Tensor mixed = backend.attention(queries, keys, values, spec, Optional.empty(), starts, scope);
     observe(observers, 1, mixed);
     Tensor h = backend.add(x, linear(mixed, o, scope), scope);
     Tensor normedAgain = backend.rmsNorm(h, norm, NORM, scope);

@@ -7,8 +7,8 @@ import java.util.Optional;
 import java.util.Random;
 import org.modelopt.compute.Activation;
 import org.modelopt.compute.AttentionSpec;
-import org.modelopt.compute.Backends;
 import org.modelopt.compute.BackendOptions;
+import org.modelopt.compute.Backends;
 import org.modelopt.compute.NormSpec;
 import org.modelopt.compute.Scope;
 import org.modelopt.compute.cuda.CudaBackend;
@@ -39,8 +39,7 @@ public final class GpuBenchmark {
       values[i] = (float) random.nextGaussian() * 0.02f;
     }
     this.noise =
-        gpu.toDevice(
-            Tensor.ofFloats(arena, Shape.of(values.length), values), DType.BF16, scope);
+        gpu.toDevice(Tensor.ofFloats(arena, Shape.of(values.length), values), DType.BF16, scope);
   }
 
   /** Runs all benchmarks. */
@@ -68,8 +67,7 @@ public final class GpuBenchmark {
   }
 
   private void print(String what, double seconds, String figures) {
-    out.println(
-        String.format(Locale.ROOT, "| %s | %.1f us | %s |", what, seconds * 1e6, figures));
+    out.println(String.format(Locale.ROOT, "| %s | %.1f us | %s |", what, seconds * 1e6, figures));
   }
 
   private double memory() {
@@ -79,11 +77,17 @@ public final class GpuBenchmark {
     double copy = 2.0 * x.byteSize() / seconds;
     print("device copy 256 MiB", seconds, "%.0f GB/s".formatted(copy * 1e-9));
     Tensor weight = random(8192);
-    rate("RMS norm", copy, 2 * x.byteSize(), temporary ->
-        gpu.rmsNorm(x, weight, NormSpec.rms(1e-5), temporary));
+    rate(
+        "RMS norm",
+        copy,
+        2 * x.byteSize(),
+        temporary -> gpu.rmsNorm(x, weight, NormSpec.rms(1e-5), temporary));
     rate("add", copy, 3 * x.byteSize(), temporary -> gpu.add(x, y, temporary));
-    rate("gated SiLU", copy, 3 * x.byteSize(), temporary ->
-        gpu.gated(Activation.SILU, x, y, temporary));
+    rate(
+        "gated SiLU",
+        copy,
+        3 * x.byteSize(),
+        temporary -> gpu.gated(Activation.SILU, x, y, temporary));
     rate("channel summary", copy, x.byteSize(), temporary -> gpu.summarize(x));
     return copy;
   }
@@ -103,12 +107,11 @@ public final class GpuBenchmark {
   }
 
   private double seconds(Work work) {
-    return clock.seconds(
-        () -> {
-          try (Scope temporary = gpu.openScope()) {
-            work.run(temporary);
-          }
-        });
+    return clock.seconds(() -> {
+      try (Scope temporary = gpu.openScope()) {
+        work.run(temporary);
+      }
+    });
   }
 
   private double product(int rows, int in, int out) {

@@ -15,14 +15,15 @@ import org.modelopt.tensor.Tensor;
  * @param threads threads of a block
  * @param sharedBytes shared memory of a block
  */
-record AttentionKernel(
-    AttentionSpec spec, String name, int queries, int threads, int sharedBytes) {
+record AttentionKernel(AttentionSpec spec, String name, int queries, int threads, int sharedBytes) {
   private static final int KEYS = 64;
   private static final int LARGEST_PLAIN_HEAD = 512;
   private static final int PLAIN_WARPS = 4;
 
   /** Head sizes up to which the fast kernels were built: keys, values, queries of a block. */
-  private static final int[][] FAST = {{64, 64, 128}, {128, 128, 128}, {192, 128, 128}, {256, 256, 64}};
+  private static final int[][] FAST = {
+    {64, 64, 128}, {128, 128, 128}, {192, 128, 128}, {256, 256, 64}
+  };
 
   static AttentionKernel of(AttentionSpec spec, DType dtype) {
     if (spec.valueHeadSize() > LARGEST_PLAIN_HEAD) {

@@ -29,8 +29,8 @@ interface Cublas extends AutoCloseable {
   void close();
 
   /**
-   * The best way to cuBLAS: JCublas where the library of CUDA 12 is installed, for which JCublas was
-   * built, otherwise the foreign-function interface to the library of CUDA 12 or 13.
+   * The best way to cuBLAS: JCublas where the library of CUDA 12 is installed, for which JCublas
+   * was built, otherwise the foreign-function interface to the library of CUDA 12 or 13.
    *
    * @throws DeviceException if there is no cuBLAS
    */

@@ -179,9 +179,7 @@ public final class CudaBackend implements Backend {
     pool.awaitUsers(buffer, device.upload());
     scope.uploading(staging.upload(host.segment(), buffer.address()));
     return Tensor.of(
-        host.dtype(),
-        host.shape(),
-        new DeviceStorage(scope, buffer.address(), host.byteSize()));
+        host.dtype(), host.shape(), new DeviceStorage(scope, buffer.address(), host.byteSize()));
   }
 
   @Override
@@ -189,8 +187,7 @@ public final class CudaBackend implements Backend {
     if (tensor.isOnHost()) {
       return tensor;
     }
-    MemorySegment memory =
-        ((CudaScope) scope).host().allocate(tensor.byteSize(), Tensor.ALIGNMENT);
+    MemorySegment memory = ((CudaScope) scope).host().allocate(tensor.byteSize(), Tensor.ALIGNMENT);
     download(tensor, memory);
     return Tensor.of(tensor.dtype(), tensor.shape(), memory);
   }

@@ -15,7 +15,8 @@ import org.modelopt.error.DeviceException;
 final class CudaDriver {
   private static final String LIBRARY = "libcuda.so.1";
 
-  private record State(int version, int devices, @Nullable String refusal, @Nullable Throwable cause) {
+  private record State(
+      int version, int devices, @Nullable String refusal, @Nullable Throwable cause) {
     static State refused(String why, @Nullable Throwable cause) {
       return new State(0, 0, why, cause);
     }

@@ -36,7 +36,8 @@ final class DeviceChannelObserver implements ChannelObserver {
   @Override
   public void add(Tensor x) {
     if (x.shape().rank() != 2 || x.shape().dim(1) != channels) {
-      throw new IllegalArgumentException("expected %d channels but found %s".formatted(channels, x));
+      throw new IllegalArgumentException(
+          "expected %d channels but found %s".formatted(channels, x));
     }
     rows += x.shape().dim(0);
     module.launch(
@@ -65,10 +66,7 @@ final class DeviceChannelObserver implements ChannelObserver {
       return new ChannelSummary(
           rows,
           backend.toHost(allAmax.rows(0, 1), temporary).toFloats(),
-          backend
-              .toHost(allSums.rows(0, 1), temporary)
-              .segment()
-              .toArray(ValueLayout.JAVA_DOUBLE));
+          backend.toHost(allSums.rows(0, 1), temporary).segment().toArray(ValueLayout.JAVA_DOUBLE));
     }
   }
 

@@ -38,8 +38,24 @@ final class ForeignCublas implements Cublas {
     this.gemm =
         function(
             "cublasGemmEx",
-            ADDRESS, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, ADDRESS, ADDRESS, JAVA_INT,
-            JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT, ADDRESS, ADDRESS, JAVA_INT, JAVA_INT, JAVA_INT,
+            ADDRESS,
+            JAVA_INT,
+            JAVA_INT,
+            JAVA_INT,
+            JAVA_INT,
+            JAVA_INT,
+            ADDRESS,
+            ADDRESS,
+            JAVA_INT,
+            JAVA_INT,
+            ADDRESS,
+            JAVA_INT,
+            JAVA_INT,
+            ADDRESS,
+            ADDRESS,
+            JAVA_INT,
+            JAVA_INT,
+            JAVA_INT,
             JAVA_INT);
     this.destroy = function("cublasDestroy_v2", ADDRESS);
     MemorySegment room = arena.allocate(ADDRESS);
@@ -51,11 +67,7 @@ final class ForeignCublas implements Cublas {
         handle,
         MemorySegment.ofAddress(stream.address()));
     MemorySegment found = arena.allocate(JAVA_INT);
-    call(
-        "asking for a version",
-        function("cublasGetVersion_v2", ADDRESS, ADDRESS),
-        handle,
-        found);
+    call("asking for a version", function("cublasGetVersion_v2", ADDRESS, ADDRESS), handle, found);
     this.version = found.get(JAVA_INT, 0);
   }
 
@@ -63,13 +75,11 @@ final class ForeignCublas implements Cublas {
     MemorySegment symbol =
         library
             .find(name)
-            .orElseThrow(
-                () -> new DeviceException("the cuBLAS library has no function " + name));
+            .orElseThrow(() -> new DeviceException("the cuBLAS library has no function " + name));
     return Linker.nativeLinker()
         .downcallHandle(symbol, FunctionDescriptor.of(JAVA_INT, parameters))
         .asSpreader(Object[].class, parameters.length)
-        .asType(
-            java.lang.invoke.MethodType.methodType(int.class, Object[].class));
+        .asType(java.lang.invoke.MethodType.methodType(int.class, Object[].class));
   }
 
   private static void call(String doing, MethodHandle function, Object... arguments) {

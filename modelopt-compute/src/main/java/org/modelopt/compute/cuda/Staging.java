@@ -71,8 +71,7 @@ final class Staging implements AutoCloseable {
     long step = isSmall ? SMALL_BYTES : PIECE_BYTES;
     for (long at = 0; at < from.byteSize(); at += step) {
       long bytes = Math.min(step, from.byteSize() - at);
-      Piece piece =
-          isSmall ? small[nextSmall++ % SMALL_PIECES] : pieces[nextPiece++ % PIECES];
+      Piece piece = isSmall ? small[nextSmall++ % SMALL_PIECES] : pieces[nextPiece++ % PIECES];
       check(JCudaDriver.cuEventSynchronize(piece.fetched), "uploading");
       copy(from.asSlice(at, bytes), piece.memory);
       check(

@@ -21,8 +21,7 @@ class CudaBackendProviderTest {
   void withoutDriverTheGpuIsRefusedAndTheCpuServes() {
     assumeFalse(Files.exists(Path.of("/dev/nvidiactl")), "there is a GPU");
     for (int attempt = 0; attempt < 2; attempt++) {
-      DeviceException e =
-          assertThrows(DeviceException.class, () -> Backends.open("cuda", OPTIONS));
+      DeviceException e = assertThrows(DeviceException.class, () -> Backends.open("cuda", OPTIONS));
       assertTrue(e.getMessage().contains("driver"), e.getMessage());
     }
     try (Backend backend = Backends.open(OPTIONS)) {

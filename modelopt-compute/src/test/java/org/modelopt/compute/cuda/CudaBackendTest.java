@@ -91,7 +91,8 @@ class CudaBackendTest {
     assertTrue(largest > 0);
     assertTrue(
         worst <= units * unit * largest,
-        "off by %.3g units of the largest magnitude %.4g".formatted(worst / unit / largest, largest));
+        "off by %.3g units of the largest magnitude %.4g"
+            .formatted(worst / unit / largest, largest));
   }
 
   @ParameterizedTest
@@ -121,7 +122,9 @@ class CudaBackendTest {
     for (int columns : new int[] {1, 7, 64, 1000, 4096}) {
       for (NormSpec spec :
           List.of(
-              NormSpec.rms(1e-5), new NormSpec(1e-6f, true, true), new NormSpec(1e-6f, true, false))) {
+              NormSpec.rms(1e-5),
+              new NormSpec(1e-6f, true, true),
+              new NormSpec(1e-6f, true, false))) {
         agree(
             precision,
             precision == Precision.FLOAT32 ? 8 : 1,
@@ -173,8 +176,15 @@ class CudaBackendTest {
     "1, 1, 128, 128, 0, 0, 0, false, 1"
   })
   void attention(
-      int heads, int keyHeads, int size, int valueSize, int window, float cap, int chunk,
-      boolean sinks, int tokens) {
+      int heads,
+      int keyHeads,
+      int size,
+      int valueSize,
+      int window,
+      float cap,
+      int chunk,
+      boolean sinks,
+      int tokens) {
     float scale = (float) (1 / Math.sqrt(size));
     AttentionSpec spec =
         new AttentionSpec(heads, keyHeads, size, valueSize, scale, window, cap, chunk);
@@ -222,10 +232,10 @@ class CudaBackendTest {
           precision,
           precision == Precision.FLOAT32 ? 8 : 1,
           in ->
-              in.backend.gated(
-                  activation, in.random(11, 13, 77), in.random(12, 13, 77), in.scope));
+              in.backend.gated(activation, in.random(11, 13, 77), in.random(12, 13, 77), in.scope));
     }
-    agree(precision, 0, in -> in.backend.add(in.random(11, 13, 77), in.random(12, 13, 77), in.scope));
+    agree(
+        precision, 0, in -> in.backend.add(in.random(11, 13, 77), in.random(12, 13, 77), in.scope));
     agree(precision, 0, in -> in.backend.scale(in.random(11, 13, 77), 0.3f, in.scope));
     agree(precision, 4, in -> in.backend.softCap(in.random(11, 13, 77), 1.5f, in.scope));
   }
@@ -281,7 +291,8 @@ class CudaBackendTest {
     }
   }
 
-  private static ChannelSummary summary(Backend backend, Precision precision, int rows, int columns) {
+  private static ChannelSummary summary(
+      Backend backend, Precision precision, int rows, int columns) {
     try (Scope scope = backend.openScope();
         Arena arena = Arena.ofShared()) {
       return backend.summarize(
@@ -322,7 +333,8 @@ class CudaBackendTest {
         halves.segment().set(Tensor.SHORT, 2L * i, (short) i);
       }
       Tensor actual = gpu.toHost(gpu.toDevice(floats, DType.BF16, scope), scope);
-      assertEquals(-1, actual.segment().mismatch(cpu.toDevice(floats, DType.BF16, other).segment()));
+      assertEquals(
+          -1, actual.segment().mismatch(cpu.toDevice(floats, DType.BF16, other).segment()));
       float[] expected = cpu.toDevice(halves, DType.F32, other).toFloats();
       assertArrayEquals(
           expected, gpu.toHost(gpu.toDevice(halves, DType.F32, scope), scope).toFloats());
@@ -340,7 +352,9 @@ class CudaBackendTest {
         Scope scope = gpu.openScope()) {
       Tensor large = Tensor.allocate(arena, DType.I32, Shape.of(30_000_001));
       for (long i = 0; i < large.shape().elements(); i++) {
-        large.segment().setAtIndex(java.lang.foreign.ValueLayout.JAVA_INT, i, (int) (i * 2654435761L));
+        large
+            .segment()
+            .setAtIndex(java.lang.foreign.ValueLayout.JAVA_INT, i, (int) (i * 2654435761L));
       }
       Tensor device = gpu.toDevice(large, DType.I32, scope);
       assertFalse(device.isOnHost());
@@ -352,8 +366,7 @@ class CudaBackendTest {
   void tooMuchMemoryIsRefusedWithFigures() {
     try (Scope scope = gpu.openScope()) {
       DeviceException e =
-          assertThrows(
-              DeviceException.class, () -> scope.allocate(DType.F32, Shape.of(1L << 42)));
+          assertThrows(DeviceException.class, () -> scope.allocate(DType.F32, Shape.of(1L << 42)));
       assertTrue(e.getMessage().contains("17,592,186,044,416 bytes"), e.getMessage());
       assertFalse(scope.allocate(DType.F32, Shape.of(4)).isOnHost());
     }

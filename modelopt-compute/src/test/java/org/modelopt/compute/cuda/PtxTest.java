@@ -26,7 +26,8 @@ class PtxTest {
 
   private static Path root() {
     Path directory = Path.of("").toAbsolutePath();
-    while (!Files.isDirectory(directory.resolve("modelopt-compute")) && directory.getParent() != null) {
+    while (!Files.isDirectory(directory.resolve("modelopt-compute"))
+        && directory.getParent() != null) {
       directory = directory.getParent();
     }
     return directory;
@@ -43,7 +44,8 @@ class PtxTest {
   void everySourceHasItsPtx(String module) throws IOException, NoSuchAlgorithmException {
     assumeTrue(Files.isDirectory(ROOT.resolve("modelopt-" + module)), "not in a source checkout");
     String cuda = "modelopt-%s/src/main/cuda".formatted(module);
-    String resources = "modelopt-%s/src/main/resources/org/modelopt/%s/cuda".formatted(module, module);
+    String resources =
+        "modelopt-%s/src/main/resources/org/modelopt/%s/cuda".formatted(module, module);
     List<Path> sources = files(cuda, ".cu");
     assertFalse(sources.isEmpty());
     assertEquals(sources.size(), files(resources, ".ptx").size(), "a PTX without a source");
@@ -54,7 +56,8 @@ class PtxTest {
         digest.update(Files.readAllBytes(header));
       }
       if (!module.equals("compute")) {
-        digest.update(Files.readAllBytes(ROOT.resolve("modelopt-compute/src/main/cuda/common.cuh")));
+        digest.update(
+            Files.readAllBytes(ROOT.resolve("modelopt-compute/src/main/cuda/common.cuh")));
       }
       String name = source.getFileName().toString().replace(".cu", ".ptx");
       try (Stream<String> lines = Files.lines(ROOT.resolve(resources).resolve(name))) {
@@ -69,11 +72,14 @@ class PtxTest {
   @Test
   void everyPtxAssemblesWithoutGpu() throws IOException {
     assumeTrue(
-        System.getProperty("os.name").equals("Linux") && System.getProperty("os.arch").equals("amd64"),
+        System.getProperty("os.name").equals("Linux")
+            && System.getProperty("os.arch").equals("amd64"),
         "the PTX compiler is for Linux on x86-64");
     for (String module : List.of("compute")) {
       for (Path ptx :
-          files("modelopt-%s/src/main/resources/org/modelopt/%s/cuda".formatted(module, module), ".ptx")) {
+          files(
+              "modelopt-%s/src/main/resources/org/modelopt/%s/cuda".formatted(module, module),
+              ".ptx")) {
         // The big file takes long: the oldest target has it all; the others are asked for the rest.
         boolean big = Files.size(ptx) > 500_000;
         for (String target : big ? List.of("sm_80") : List.of("sm_80", "sm_86", "sm_89", "sm_90")) {
