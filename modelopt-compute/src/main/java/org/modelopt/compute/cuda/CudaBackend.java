@@ -68,7 +68,8 @@ public final class CudaBackend implements Backend {
       device.close();
       throw e;
     }
-    long limit = Long.getLong(MEMORY_PROPERTY, device.freeBytes() / 20 * 19 >> 20) << 20;
+    long mebibytes = Long.getLong(MEMORY_PROPERTY, (device.freeBytes() / 20 * 19) >> 20);
+    long limit = mebibytes << 20;
     Workers workers = new Workers(options.threads());
     return new CudaBackend(
         device, workers, new DevicePool(device, limit), new Staging(device, workers), cublas);

@@ -52,6 +52,7 @@ final class CudaScope implements Scope {
   }
 
   /** Host memory that lives as long as this. */
+  @SuppressWarnings("MustBeClosedChecker") // closed with this
   Arena host() {
     requireOpen();
     Arena arena = host;

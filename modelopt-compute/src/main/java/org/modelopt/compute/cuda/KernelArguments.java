@@ -3,6 +3,7 @@ package org.modelopt.compute.cuda;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.lang.ref.Reference;
 import java.util.Optional;
 import java.util.function.LongConsumer;
 import org.modelopt.tensor.Tensor;
@@ -68,7 +69,10 @@ public final class KernelArguments {
 
   /** Calls {@code use} with the address of the list of the arguments' addresses. */
   void withAddress(LongConsumer use) {
-    use.accept(memory.address() + ROOM);
-    java.lang.ref.Reference.reachabilityFence(memory);
+    try {
+      use.accept(memory.address() + ROOM);
+    } finally {
+      Reference.reachabilityFence(memory);
+    }
   }
 }

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.lang.foreign.Arena;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
@@ -52,8 +53,8 @@ class CudaBackendTest {
 
   /** Inputs on one of the two devices, the same on both. */
   private record Inputs(Backend backend, Precision precision, Scope scope, Arena arena) {
-    Tensor random(int seed, long... dims) {
-      Shape shape = Shape.of(dims);
+    Tensor random(int seed, int... dims) {
+      Shape shape = Shape.of(Arrays.stream(dims).asLongStream().toArray());
       Random random = new Random(seed);
       float[] values = new float[(int) shape.elements()];
       for (int i = 0; i < values.length; i++) {
@@ -322,7 +323,7 @@ class CudaBackendTest {
   void conversionsAreExact() {
     float[] values = new float[1 << 16];
     for (int i = 0; i < values.length; i++) {
-      values[i] = Float.intBitsToFloat(i << 16 | i * 7919 & 0xFFFF);
+      values[i] = Float.intBitsToFloat((i << 16) | ((i * 7919) & 0xFFFF));
     }
     try (Arena arena = Arena.ofShared();
         Scope scope = gpu.openScope();
