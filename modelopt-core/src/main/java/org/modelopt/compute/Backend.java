@@ -140,6 +140,14 @@ public interface Backend extends AutoCloseable {
   ChannelSummary summarize(Tensor x);
 
   /**
+   * Summaries of many matrices of {@code channels} columns together, in the order in which they
+   * come; where the device works behind the caller, without waiting for each.
+   */
+  default ChannelObserver observeChannels(int channels) {
+    return new HostChannelObserver(this, channels);
+  }
+
+  /**
    * Log-likelihoods {@code log softmax(logits)[target]} in float64, one per row of {@code logits}
    * {@code [t, vocabulary]}; 0 for rows whose target is negative.
    */
