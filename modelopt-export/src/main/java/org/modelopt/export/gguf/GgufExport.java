@@ -3,18 +3,21 @@ package org.modelopt.export.gguf;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.SequencedMap;
 import org.modelopt.compute.Workers;
 import org.modelopt.error.ConfigException;
 import org.modelopt.error.DataException;
 import org.modelopt.error.ExportException;
 import org.modelopt.export.gguf.architecture.ArchitectureKeys;
+import org.modelopt.export.gguf.architecture.GgufArchitecture;
 import org.modelopt.export.gguf.architecture.ModelShape;
 import org.modelopt.export.gguf.architecture.PlannedTensor;
 import org.modelopt.export.gguf.architecture.TensorPlanner;
@@ -34,12 +37,15 @@ import org.modelopt.publish.Publication;
 import org.modelopt.safetensors.SafetensorsCheckpoint;
 import org.modelopt.tensor.Shape;
 import org.modelopt.tensor.TensorInfo;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Writes a HuggingFace checkpoint as a GGUF file, checks it, and publishes it. A few rows are in
  * memory at a time.
  */
 public final class GgufExport {
+  private static final Logger LOG = LoggerFactory.getLogger(GgufExport.class);
   private static final int QUANTIZATION_VERSION = 2;
 
   /** Rows of each tensor that are compared with the original before publishing. */
@@ -99,6 +105,7 @@ public final class GgufExport {
       shapes.put(info.name(), info.shape());
     }
     List<PlannedTensor> planned = TensorPlanner.plan(shape, shapes);
+    warn(shape);
     TypeMix mix = new TypeMix(type, shape, planned, importance.isPresent());
     List<GgufTensor> tensors = new ArrayList<>();
     for (PlannedTensor tensor : planned) {
@@ -121,6 +128,23 @@ public final class GgufExport {
       }
       publication.commit();
       return new GgufResult(target, layout.fileBytes(), report);
+    }
+  }
+
+  /** What the file cannot say, said here. */
+  private void warn(ModelShape shape) {
+    if (!Files.exists(directory.resolve("tokenizer.json"))) {
+      LOG.warn(
+          "{} has no tokenizer.json: the GGUF file will take token ids, not text", directory);
+    }
+    OptionalInt window = shape.config().findCount("sliding_window");
+    boolean uses = shape.config().flag("use_sliding_window", true);
+    if (shape.architecture() == GgufArchitecture.LLAMA && window.isPresent() && uses) {
+      LOG.warn(
+          "{} attends to the last {} tokens; llama.cpp has no such window in this architecture, and"
+              + " longer texts come out otherwise",
+          directory,
+          window.getAsInt());
     }
   }
 

@@ -60,12 +60,12 @@ public final class Verifier {
     if (Files.isRegularFile(export)) {
       return verifyFile(export, options);
     }
+    if (!Files.isDirectory(export)) {
+      throw new CheckpointException(export + ": no such directory; name the exported checkpoint");
+    }
     if (options.consumers().contains(Consumer.LLAMA_CPP)) {
       throw new ConfigException(
           export + ": llama.cpp reads GGUF files; name the file, not a directory");
-    }
-    if (!Files.isDirectory(export)) {
-      throw new CheckpointException(export + ": no such directory; name the exported checkpoint");
     }
     return new Verifier(export, options).run();
   }

@@ -13,13 +13,10 @@ import java.util.stream.Stream;
 import org.modelopt.error.CheckpointException;
 import org.modelopt.export.gguf.container.GgufValue;
 import org.modelopt.models.hf.HfConfig;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 import tools.jackson.databind.JsonNode;
 
 /** Makes the metadata of the tokenizer of a checkpoint directory. */
 public final class TokenizerKeys {
-  private static final Logger LOG = LoggerFactory.getLogger(TokenizerKeys.class);
   private static final String PREFIX = "tokenizer.ggml.";
 
   /** Names in GGUF, and in tokenizer_config.json; one is misspelt on purpose. */
@@ -51,7 +48,7 @@ public final class TokenizerKeys {
 
   /**
    * The keys, in a fixed order. A directory without a tokenizer.json gives a file that knows token
-   * ids only; that is logged.
+   * ids only.
    *
    * @param config the fields of config.json, for special tokens that the tokenizer does not name
    * @param rows rows of the embedding
@@ -60,7 +57,6 @@ public final class TokenizerKeys {
   public static SequencedMap<String, GgufValue> of(Path directory, HfConfig config, int rows) {
     Path file = directory.resolve("tokenizer.json");
     if (!Files.exists(file)) {
-      LOG.warn("{} is missing: the GGUF file will take token ids, not text", file);
       SequencedMap<String, GgufValue> none = new LinkedHashMap<>();
       none.put(PREFIX + "model", GgufValue.text("no_vocab"));
       return none;
