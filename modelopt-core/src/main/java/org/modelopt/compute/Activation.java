@@ -9,5 +9,16 @@ public enum Activation {
   /** {@code 0.5 x (1 + erf(x / sqrt 2))}. */
   GELU,
   /** {@code max(x, 0)}. */
-  RELU
+  RELU,
+  /**
+   * gpt-oss: {@code g sigmoid(1.702 g)} with {@code g = min(x, 7)}; {@code up} becomes {@code
+   * clamp(up, -7, 7) + 1} before it is multiplied.
+   */
+  CLAMPED_SWIGLU;
+
+  /** Bound of gate and up in {@link #CLAMPED_SWIGLU}. */
+  public static final float SWIGLU_LIMIT = 7;
+
+  /** Factor within the sigmoid of {@link #CLAMPED_SWIGLU}. */
+  public static final float SWIGLU_ALPHA = 1.702f;
 }

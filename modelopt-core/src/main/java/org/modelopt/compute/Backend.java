@@ -1,5 +1,6 @@
 package org.modelopt.compute;
 
+import java.util.List;
 import java.util.Optional;
 import org.modelopt.tensor.DType;
 import org.modelopt.tensor.Tensor;
@@ -22,6 +23,14 @@ import org.modelopt.tensor.Tensor;
 public interface Backend extends AutoCloseable {
   /** One line for logs: device, library and rung of each kind of kernel. */
   String description();
+
+  /**
+   * What computes, as far as bits of results depend on it: backends of equal arithmetic give equal
+   * results. The number of threads is no part of it.
+   */
+  default String arithmetic() {
+    return description();
+  }
 
   /** The host threads of this backend. */
   Workers workers();
@@ -64,14 +73,56 @@ public interface Backend extends AutoCloseable {
   /**
    * Causal attention; q {@code [t, heads * headSize]}, k {@code [t, kvHeads * headSize]}, v {@code
    * [t, kvHeads * valueHeadSize]}, result {@code [t, heads * valueHeadSize]}. Softmax in float32.
+   *
+   * <p>With one sequence, k and v may have more rows than q: those of the positions before the
+   * first query, kept from earlier calls.
+   *
+   * @param sinks {@code [heads]} of q's type, one more score per head that takes part in the
+   *     softmax and has no value (gpt-oss)
    */
-  Tensor attention(Tensor q, Tensor k, Tensor v, AttentionSpec spec, int[] starts, Scope scope);
+  Tensor attention(
+      Tensor q,
+      Tensor k,
+      Tensor v,
+      AttentionSpec spec,
+      Optional<Tensor> sinks,
+      int[] starts,
+      Scope scope);
 
-  /** {@code activation(gate) * up}, elementwise; the activation is rounded before the product. */
+  /** {@code activation(gate) * up}, elementwise; both are rounded before the product. */
   Tensor gated(Activation activation, Tensor gate, Tensor up, Scope scope);
 
   /** {@code x + y}, elementwise. */
   Tensor add(Tensor x, Tensor y, Scope scope);
+
+  /** {@code factor * x}, elementwise. */
+  Tensor scale(Tensor x, float factor, Scope scope);
+
+  /** {@code cap * tanh(x / cap)}, elementwise; cap positive. */
+  Tensor softCap(Tensor x, float cap, Scope scope);
+
+  /**
+   * Columns of matrices with the same number of rows, side by side: column j of the result is
+   * column {@code columns[j]} of all {@code sources} joined. Splits fused projections, reorders and
+   * repeats heads; exact.
+   *
+   * @param sources matrices {@code [t, c]} of one type
+   * @return {@code [t, columns.length]}
+   */
+  Tensor columns(List<Tensor> sources, int[] columns, Scope scope);
+
+  /**
+   * Weighted sums of rows: row i of the result is the sum over j below {@code each} of {@code
+   * weights[i * each + j]} times row {@code rows[i * each + j]} of all {@code sources} stacked, in
+   * float32, in the order of j, by fused multiply-adds from zero, rounded once. Sends tokens to
+   * experts and mixes what experts give.
+   *
+   * @param sources matrices {@code [t, c]} of one type
+   * @param rows a multiple of {@code each}
+   * @param weights as many as rows
+   * @return {@code [rows.length / each, c]}
+   */
+  Tensor mixRows(List<Tensor> sources, int[] rows, float[] weights, int each, Scope scope);
 
   /** What the rows of {@code x} {@code [t, c]} look like per channel. */
   ChannelSummary summarize(Tensor x);

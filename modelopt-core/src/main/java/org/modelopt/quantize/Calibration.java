@@ -10,7 +10,6 @@ import java.util.SequencedMap;
 import java.util.Set;
 import java.util.function.Predicate;
 import java.util.stream.IntStream;
-import org.modelopt.ModelOpt;
 import org.modelopt.compute.Backend;
 import org.modelopt.compute.Precision;
 import org.modelopt.config.Config;
@@ -31,6 +30,7 @@ import org.modelopt.model.Model;
 import org.modelopt.statistics.Statistics;
 import org.modelopt.statistics.StatisticsObserver;
 import org.modelopt.tensor.Tensor;
+import org.modelopt.version.Version;
 
 /**
  * Observes and decides: samples go through the model once, layer by layer; each layer is decided,
@@ -87,7 +87,7 @@ public final class Calibration {
     List<JobStep> steps;
     if (options.jobDirectory().isPresent()) {
       SequencedMap<String, String> fingerprint =
-          Fingerprint.of(ModelOpt.version(), model, configs, used, precision);
+          Fingerprint.of(Version.current(), model, configs, used, pass);
       try (Journal journal = Journal.open(options.jobDirectory().get(), fingerprint)) {
         steps = steps(used, pass, Optional.of(journal));
       }
@@ -127,7 +127,7 @@ public final class Calibration {
   private List<JobStep> steps(List<Tensor> samples, Pass pass, Optional<Journal> journal) {
     List<Layer> layers = model.layers();
     int last = samples.isEmpty() ? -1 : lastObserved(layers, deciders(pass));
-    int done = journal.map(Journal::completedLayers).orElse(0);
+    int done = journal.map(opened -> opened.resume(last)).orElse(0);
     List<JobStep> steps = new ArrayList<>();
     for (int i = 0; i < done; i++) {
       steps.add(journal.orElseThrow().step(i, configs.size()));

@@ -1,6 +1,7 @@
 package org.modelopt.compute.cpu;
 
 import java.util.Arrays;
+import java.util.List;
 import org.modelopt.tensor.DType;
 import org.modelopt.tensor.Shape;
 import org.modelopt.tensor.Tensor;
@@ -36,6 +37,47 @@ final class Arguments {
   static void same(String operation, String name, Tensor tensor, Tensor other) {
     if (tensor.dtype() != other.dtype() || !tensor.shape().equals(other.shape())) {
       throw wrong(operation, name, tensor, other.dtype() + " " + other.shape());
+    }
+  }
+
+  /** Matrices of one type that agree in one of their two sizes. */
+  static void sources(String operation, List<Tensor> sources, int axis) {
+    if (sources.isEmpty()) {
+      throw new IllegalArgumentException(operation + ": there are no sources");
+    }
+    Tensor first = sources.getFirst();
+    for (int i = 0; i < sources.size(); i++) {
+      Tensor source = sources.get(i);
+      matrix(operation, "source " + i, source);
+      if (source.dtype() != first.dtype() || source.shape().dim(axis) != first.shape().dim(axis)) {
+        throw wrong(
+            operation,
+            "source " + i,
+            source,
+            "%s with %d %s"
+                .formatted(first.dtype(), first.shape().dim(axis), axis == 0 ? "rows" : "columns"));
+      }
+    }
+  }
+
+  /** Rows or columns of sources that are stacked along {@code axis}. */
+  static void indices(String operation, int[] indices, List<Tensor> sources, int axis) {
+    long limit = sources.stream().mapToLong(source -> source.shape().dim(axis)).sum();
+    for (int index : indices) {
+      if (index < 0 || index >= limit) {
+        throw new IllegalArgumentException(
+            "%s: index %d is outside the %d %s of the sources"
+                .formatted(operation, index, limit, axis == 0 ? "rows" : "columns"));
+      }
+    }
+  }
+
+  /** Keys for all queries: as many, or with one sequence at least as many. */
+  static void keys(String operation, long keys, long queries, int[] starts) {
+    if (keys < queries || (keys > queries && starts.length != 2)) {
+      throw new IllegalArgumentException(
+          "%s: %d keys do not fit %d queries of %d sequences; only one sequence may have more keys"
+              .formatted(operation, keys, queries, starts.length - 1));
     }
   }
 

@@ -1,5 +1,6 @@
 package org.modelopt.compute.cpu;
 
+import java.util.Optional;
 import org.modelopt.compute.AttentionSpec;
 import org.modelopt.compute.Workers;
 
@@ -8,10 +9,10 @@ import org.modelopt.compute.Workers;
  *
  * <p>For a query at position i that sees the keys j: scores {@code s_j = cap(scale * (q . k_j))},
  * the product a sum as in {@link BlockedProduct}; weights {@code p_j = e^(s_j - max s) / sum}, all
- * in float32 and the sum in lanes that start at the first key seen; p_j is rounded to the type of
- * the result, as by a framework that stores it; the result is the sum of {@code p_j v_j}, one chain
- * of fused multiply-adds per {@link Kernels#DEPTH} keys from the start of the sequence on. Scores
- * are not rounded to bfloat16.
+ * in float32 and the sum in lanes that start at the first key seen, a sink added last; p_j is
+ * rounded to the type of the result, as by a framework that stores it; the result is the sum of
+ * {@code p_j v_j}, one chain of fused multiply-adds per {@link Kernels#DEPTH} keys from the start
+ * of the sequence on. Scores are not rounded to bfloat16.
  *
  * <p>A task handles a block of queries for all heads that share a key head, so that keys and values
  * are packed once for all of them. Blocks do not change the result: keys that a query does not see
@@ -39,8 +40,17 @@ final class Attention {
    * @param k {@code [t, keyValueHeads * headSize]}
    * @param v {@code [t, keyValueHeads * valueHeadSize]}
    * @param y {@code [t, heads * valueHeadSize]}
+   * @param sinks one more score per head
+   * @param past keys before the first query
    */
-  record Call(Elements q, Elements k, Elements v, Elements y, AttentionSpec spec) {
+  record Call(
+      Elements q,
+      Elements k,
+      Elements v,
+      Elements y,
+      AttentionSpec spec,
+      Optional<float[]> sinks,
+      int past) {
     int group() {
       return spec.heads() / spec.keyValueHeads();
     }
@@ -61,7 +71,8 @@ final class Attention {
             // The last queries see most keys: begin with them, so that threads end together.
             int first = (blocks - 1 - (int) (task / keyHeads)) * queries;
             int last = Math.min(length, first + queries);
-            new Task(call, start, (int) (task % keyHeads), first, last).run();
+            int past = call.past();
+            new Task(call, start, (int) (task % keyHeads), past + first, past + last).run();
           });
     }
   }
@@ -80,7 +91,7 @@ final class Attention {
     private final float[] weights;
     private final Packing packing = new Packing(kernels);
 
-    /** Queries {@code firstQuery} to {@code endQuery} of the sequence that begins at a row. */
+    /** Queries at positions {@code firstQuery} to {@code endQuery} of a sequence. */
     Task(Call call, int start, int keyHead, int firstQuery, int endQuery) {
       this.call = call;
       this.start = start;
@@ -95,10 +106,8 @@ final class Attention {
       this.weights = new float[Math.multiplyExact(rows, stride)];
     }
 
-    /** First key that the query at {@code position} sees. */
     private int firstKey(int position) {
-      int window = call.spec().slidingWindow();
-      return window == 0 ? 0 : Math.max(0, position - window + 1);
+      return call.spec().firstKey(position);
     }
 
     void run() {
@@ -120,11 +129,9 @@ final class Attention {
       float[] packedQueries = new float[rows * size];
       for (int head = 0; head < call.group(); head++) {
         Matrix q = head(call.q(), call.spec().heads(), keyHead * call.group() + head, size);
+        int first = firstQuery - call.past();
         packing.rows(
-            q.rows(firstQuery, (long) firstQuery + queries),
-            packedQueries,
-            head * queries * size,
-            size);
+            q.rows(first, (long) first + queries), packedQueries, head * queries * size, size);
       }
       Matrix k = head(call.k(), call.spec().keyValueHeads(), keyHead, size).transposed();
       int depth = Math.min(Kernels.DEPTH, size);
@@ -157,7 +164,14 @@ final class Attention {
         kernels.cap(weights, from, to, spec.softCap());
       }
       float max = kernels.max(weights, from, to);
-      float sum = kernels.exponentials(weights, from, to, max);
+      float sum;
+      if (call.sinks().isPresent()) {
+        float sink = call.sinks().get()[keyHead * call.group() + row / queries];
+        max = Math.max(max, sink);
+        sum = kernels.exponentials(weights, from, to, max) + FloatMath.exp(sink - max);
+      } else {
+        sum = kernels.exponentials(weights, from, to, max);
+      }
       kernels.divide(weights, from, to, sum);
       if (call.y().isBfloat16()) {
         kernels.round(weights, from, to);
@@ -189,7 +203,8 @@ final class Attention {
       Block block = new Block(kernels, sums);
       for (int row = 0; row < rows; row++) {
         int head = keyHead * call.group() + row / queries;
-        long result = ((long) (start + position(row)) * call.spec().heads() + head) * size;
+        long queryRow = (long) start + position(row) - call.past();
+        long result = (queryRow * call.spec().heads() + head) * size;
         block.store(row * width, call.y(), result, size);
       }
     }

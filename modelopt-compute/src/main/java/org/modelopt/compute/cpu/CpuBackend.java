@@ -1,5 +1,6 @@
 package org.modelopt.compute.cpu;
 
+import java.util.List;
 import java.util.Optional;
 import org.modelopt.compute.Activation;
 import org.modelopt.compute.AttentionSpec;
@@ -28,6 +29,7 @@ public final class CpuBackend implements Backend {
   private final Rungs rungs;
   private final Elementwise elementwise;
   private final RowOperations rowOperations;
+  private final RowMoves rowMoves;
   private final Attention attention;
 
   /**
@@ -54,6 +56,7 @@ public final class CpuBackend implements Backend {
     }
     this.elementwise = new Elementwise(rungs.kernels(), workers);
     this.rowOperations = new RowOperations(rungs.kernels(), workers);
+    this.rowMoves = new RowMoves(rungs.kernels(), workers);
     this.attention = new Attention(rungs.kernels(), workers);
   }
 
@@ -61,6 +64,11 @@ public final class CpuBackend implements Backend {
   public String description() {
     return "CPU with %d threads, products: %s, other operations: %s"
         .formatted(workers.threads(), rungs.product().description(), rungs.kernels().description());
+  }
+
+  @Override
+  public String arithmetic() {
+    return "CPU, products: " + rungs.product().description();
   }
 
   /** Buffers of this backend, for tests. */
@@ -168,19 +176,36 @@ public final class CpuBackend implements Backend {
 
   @Override
   public Tensor attention(
-      Tensor q, Tensor k, Tensor v, AttentionSpec spec, int[] starts, Scope scope) {
+      Tensor q,
+      Tensor k,
+      Tensor v,
+      AttentionSpec spec,
+      Optional<Tensor> sinks,
+      int[] starts,
+      Scope scope) {
     Arguments.matrix("attention", "q", q);
     long rows = q.shape().dim(0);
     long heads = spec.heads();
     long keyHeads = spec.keyValueHeads();
     DType dtype = q.dtype();
     Arguments.typeAndShape("attention", "q", q, dtype, rows, heads * spec.headSize());
-    Arguments.typeAndShape("attention", "k", k, dtype, rows, keyHeads * spec.headSize());
-    Arguments.typeAndShape("attention", "v", v, dtype, rows, keyHeads * spec.valueHeadSize());
+    Arguments.matrix("attention", "k", k);
+    long keys = k.shape().dim(0);
+    Arguments.typeAndShape("attention", "k", k, dtype, keys, keyHeads * spec.headSize());
+    Arguments.typeAndShape("attention", "v", v, dtype, keys, keyHeads * spec.valueHeadSize());
     Arguments.starts("attention", starts, rows);
+    Arguments.keys("attention", keys, rows, starts);
+    sinks.ifPresent(s -> Arguments.typeAndShape("attention", "sinks", s, dtype, heads));
     Tensor y = scope.allocate(dtype, Shape.of(rows, heads * spec.valueHeadSize()));
     attention.run(
-        new Attention.Call(Elements.of(q), Elements.of(k), Elements.of(v), Elements.of(y), spec),
+        new Attention.Call(
+            Elements.of(q),
+            Elements.of(k),
+            Elements.of(v),
+            Elements.of(y),
+            spec,
+            sinks.map(Tensor::toFloats),
+            Math.toIntExact(keys - rows)),
         starts);
     return y;
   }
@@ -202,6 +227,50 @@ public final class CpuBackend implements Backend {
     Tensor sum = scope.allocate(x.dtype(), x.shape());
     elementwise.add(Elements.of(x), Elements.of(y), Elements.of(sum), x.shape().elements());
     return sum;
+  }
+
+  @Override
+  public Tensor scale(Tensor x, float factor, Scope scope) {
+    Arguments.floats("scale", "x", x);
+    Tensor y = scope.allocate(x.dtype(), x.shape());
+    elementwise.scale(Elements.of(x), factor, Elements.of(y), x.shape().elements());
+    return y;
+  }
+
+  @Override
+  public Tensor softCap(Tensor x, float cap, Scope scope) {
+    Arguments.floats("softCap", "x", x);
+    if (!(cap > 0)) {
+      throw new IllegalArgumentException("softCap: cap must be positive but is " + cap);
+    }
+    Tensor y = scope.allocate(x.dtype(), x.shape());
+    elementwise.softCap(Elements.of(x), cap, Elements.of(y), x.shape().elements());
+    return y;
+  }
+
+  @Override
+  public Tensor columns(List<Tensor> sources, int[] columns, Scope scope) {
+    Arguments.sources("columns", sources, 0);
+    Arguments.indices("columns", columns, sources, 1);
+    long rows = sources.getFirst().shape().dim(0);
+    Tensor y = scope.allocate(sources.getFirst().dtype(), Shape.of(rows, columns.length));
+    rowMoves.columns(sources, columns, y.segment(), rows);
+    return y;
+  }
+
+  @Override
+  public Tensor mixRows(List<Tensor> sources, int[] rows, float[] weights, int each, Scope scope) {
+    Arguments.sources("mixRows", sources, 1);
+    Arguments.indices("mixRows", rows, sources, 0);
+    if (each < 1 || rows.length % each != 0 || weights.length != rows.length) {
+      throw new IllegalArgumentException(
+          "mixRows: %d rows with %d weights do not make sums of %d each"
+              .formatted(rows.length, weights.length, each));
+    }
+    int width = Math.toIntExact(sources.getFirst().shape().dim(1));
+    Tensor y = scope.allocate(sources.getFirst().dtype(), Shape.of(rows.length / each, width));
+    rowMoves.mixRows(sources, rows, weights, each, Elements.of(y), width);
+    return y;
   }
 
   @Override

@@ -38,7 +38,29 @@ final class Elementwise {
         });
   }
 
-  /** {@code y = activation(gate) * up}, the activation rounded to the type of y. */
+  /** {@code y = factor * x}. */
+  void scale(Elements x, float factor, Elements y, long count) {
+    forBlocks(
+        count,
+        (first, second, at, n) -> {
+          first.load(x, at, n);
+          kernels.scale(first.values(), 0, n, factor);
+          first.store(y, at, n);
+        });
+  }
+
+  /** {@code y = cap * tanh(x / cap)}. */
+  void softCap(Elements x, float cap, Elements y, long count) {
+    forBlocks(
+        count,
+        (first, second, at, n) -> {
+          first.load(x, at, n);
+          kernels.cap(first.values(), 0, n, cap);
+          first.store(y, at, n);
+        });
+  }
+
+  /** {@code y = activation(gate) * up}, both rounded to the type of y. */
   void gated(Activation activation, Elements gate, Elements up, Elements y, long count) {
     forBlocks(
         count,
@@ -49,6 +71,12 @@ final class Elementwise {
             kernels.round(first.values(), 0, n);
           }
           second.load(up, at, n);
+          if (activation == Activation.CLAMPED_SWIGLU) {
+            kernels.clampAddOne(second.values(), n, Activation.SWIGLU_LIMIT);
+            if (y.isBfloat16()) {
+              kernels.round(second.values(), 0, n);
+            }
+          }
           kernels.multiply(first.values(), second.values(), n);
           first.store(y, at, n);
         });

@@ -188,6 +188,10 @@ final class FloatMath {
       }
       case GELU -> 0.5f * x * (1 + erf(x * SQRT_HALF));
       case RELU -> Math.max(x, 0);
+      case CLAMPED_SWIGLU -> {
+        float g = Math.min(x, Activation.SWIGLU_LIMIT) * Activation.SWIGLU_ALPHA;
+        yield activate(Activation.SILU, g) * (1 / Activation.SWIGLU_ALPHA);
+      }
     };
   }
 }

@@ -35,6 +35,12 @@ interface Kernels {
   /** {@code x *= y}. */
   void multiply(float[] x, float[] y, int count);
 
+  /** {@code x += y * factor}, fused. */
+  void addScaled(float[] x, float[] y, int count, float factor);
+
+  /** {@code x = min(max(x, -limit), limit) + 1}. */
+  void clampAddOne(float[] x, int count, float limit);
+
   /** {@code x *= factor}. */
   void scale(float[] x, int from, int to, float factor);
 

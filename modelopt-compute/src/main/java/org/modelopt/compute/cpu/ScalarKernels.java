@@ -47,6 +47,28 @@ final class ScalarKernels implements Kernels {
   }
 
   @Override
+  public void addScaled(float[] x, float[] y, int count, float factor) {
+    addScaled(x, y, 0, count, factor);
+  }
+
+  static void addScaled(float[] x, float[] y, int from, int to, float factor) {
+    for (int i = from; i < to; i++) {
+      x[i] = Math.fma(y[i], factor, x[i]);
+    }
+  }
+
+  @Override
+  public void clampAddOne(float[] x, int count, float limit) {
+    clampAddOne(x, 0, count, limit);
+  }
+
+  static void clampAddOne(float[] x, int from, int to, float limit) {
+    for (int i = from; i < to; i++) {
+      x[i] = Math.min(Math.max(x[i], -limit), limit) + 1;
+    }
+  }
+
+  @Override
   public void scale(float[] x, int from, int to, float factor) {
     for (int i = from; i < to; i++) {
       x[i] *= factor;

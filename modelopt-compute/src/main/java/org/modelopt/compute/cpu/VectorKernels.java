@@ -91,6 +91,25 @@ final class VectorKernels implements Kernels {
   }
 
   @Override
+  public void addScaled(float[] x, float[] y, int count, float factor) {
+    int bound = FLOATS.loopBound(count);
+    FloatVector factors = floats(factor);
+    for (int i = 0; i < bound; i += WIDTH) {
+      load(y, i).fma(factors, load(x, i)).intoArray(x, i);
+    }
+    ScalarKernels.addScaled(x, y, bound, count, factor);
+  }
+
+  @Override
+  public void clampAddOne(float[] x, int count, float limit) {
+    int bound = FLOATS.loopBound(count);
+    for (int i = 0; i < bound; i += WIDTH) {
+      load(x, i).max(-limit).min(limit).add(1).intoArray(x, i);
+    }
+    ScalarKernels.clampAddOne(x, bound, count, limit);
+  }
+
+  @Override
   public void scale(float[] x, int from, int to, float factor) {
     int bound = from + FLOATS.loopBound(to - from);
     for (int i = from; i < bound; i += WIDTH) {
@@ -116,6 +135,15 @@ final class VectorKernels implements Kernels {
       case GELU_TANH -> VectorMath.geluTanh(x, bound);
       case GELU -> VectorMath.gelu(x, bound);
       case RELU -> VectorMath.relu(x, bound);
+      case CLAMPED_SWIGLU -> {
+        for (int i = 0; i < bound; i += WIDTH) {
+          load(x, i).min(Activation.SWIGLU_LIMIT).mul(Activation.SWIGLU_ALPHA).intoArray(x, i);
+        }
+        VectorMath.silu(x, bound);
+        for (int i = 0; i < bound; i += WIDTH) {
+          load(x, i).mul(1 / Activation.SWIGLU_ALPHA).intoArray(x, i);
+        }
+      }
     }
     ScalarKernels.activate(activation, x, bound, count);
   }

@@ -140,7 +140,8 @@ final class DecoderLayer implements Layer {
     }
     k = run.cached(keys, k);
     Tensor v = run.cached(values, products.get(2));
-    Tensor mixed = backend.attention(q, k, v, spec.attention().spec(), run.starts(), scope);
+    Tensor mixed =
+        backend.attention(q, k, v, spec.attention().spec(), Optional.empty(), run.starts(), scope);
     return run.linear(output, mixed);
   }
 

@@ -39,25 +39,27 @@ public record CompressedGroup(
     /** 4- or 8-bit integer weights. */
     WEIGHT_ONLY("pack-quantized"),
     /** FP8 weights and inputs, or FP8 weights alone. */
-    FP8("float-quantized", "naive-quantized"),
+    FP8("float-quantized"),
     /** FP8 weights by channel, FP8 inputs by token. */
-    FP8_CHANNEL_TOKEN("float-quantized", "naive-quantized"),
+    FP8_CHANNEL_TOKEN("float-quantized"),
     /** FP8 weights in blocks of 128. */
-    FP8_BLOCK("float-quantized", "naive-quantized"),
+    FP8_BLOCK("float-quantized"),
     /** 8-bit integer weights and inputs. */
-    INT8("int-quantized", "naive-quantized"),
+    INT8("int-quantized"),
     /** 4-bit integer weights, 8-bit integer inputs. */
-    W4A8_INT("int-quantized", "naive-quantized");
+    W4A8_INT("int-quantized");
 
-    private final List<String> formats;
+    private final String format;
 
-    Kind(String... formats) {
-      this.formats = List.of(formats);
+    Kind(String format) {
+      this.format = format;
     }
 
-    /** Names of the formats that announce this kind. */
+    /** Names of the formats that announce this kind; codes of one byte each have an older one. */
     public List<String> formats() {
-      return formats;
+      return format.equals("float-quantized") || format.equals("int-quantized")
+          ? List.of(format, "naive-quantized")
+          : List.of(format);
     }
   }
 

@@ -1,10 +1,9 @@
 package org.modelopt.export.verify.config;
 
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Locale;
-import java.util.Map;
 import java.util.Optional;
-import java.util.TreeMap;
 import org.modelopt.export.verify.checkpoint.JsonFiles;
 import org.modelopt.export.verify.report.Findings;
 import org.modelopt.export.verify.report.Place;
@@ -24,18 +23,8 @@ public final class SettingsReader {
           "its tensors cannot be checked, and consumers may not know it either",
           "use one of the methods that consumers name");
 
-  /** Reads the settings of one method from {@code quantization_config}. */
-  private interface Reader {
-    QuantizationSettings read(JsonNode node, Findings findings);
-  }
-
-  private static final Map<String, Reader> METHODS =
-      new TreeMap<>(
-          Map.of(
-              "fp8", Fp8Settings::read,
-              "awq", AwqSettings::read,
-              "compressed-tensors", CompressedTensorsSettings::read,
-              "mxfp4", (node, findings) -> Mxfp4Settings.read(node)));
+  private static final List<String> METHODS =
+      List.of("modelopt", "fp8", "awq", "gptq", "compressed-tensors", "mxfp4");
 
   private SettingsReader() {}
 
@@ -62,8 +51,18 @@ public final class SettingsReader {
     if (plain.startsWith("modelopt")) {
       return ModelOptSettings.read(inline, hfQuantConfig, findings);
     }
-    findings.error(UNKNOWN, Place.file("config.json quantization_config"), "modelopt", method);
-    return new UnknownMethod(plain);
+    JsonNode node = inline.orElseThrow();
+    return switch (plain) {
+      case "fp8" -> Fp8Settings.read(node, findings);
+      case "awq" -> AwqSettings.read(node, findings);
+      case "gptq" -> GptqSettings.read(node, quantizeConfig, findings);
+      case "compressed-tensors" -> CompressedTensorsSettings.read(node, findings);
+      case "mxfp4" -> Mxfp4Settings.read(node);
+      default -> {
+        findings.error(UNKNOWN, Place.file("config.json quantization_config"), METHODS, method);
+        yield new UnknownMethod(plain);
+      }
+    };
   }
 
   private static Optional<JsonNode> inline(JsonNode config) {

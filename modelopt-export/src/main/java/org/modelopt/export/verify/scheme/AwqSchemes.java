@@ -79,6 +79,6 @@ public final class AwqSchemes {
 
   private static int nibble(MemorySegment words, long line, long n, long row) {
     int word = words.get(Tensor.INT, (line * (n / WORD) + row / WORD) * 4);
-    return word >>> 4 * NIBBLE[(int) (row % WORD)] & 15;
+    return (word >>> (4 * NIBBLE[(int) (row % WORD)])) & 15;
   }
 }

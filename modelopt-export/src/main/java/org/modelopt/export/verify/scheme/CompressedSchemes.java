@@ -95,7 +95,7 @@ public final class CompressedSchemes {
     if (zeroPoint) {
       parts.add(Part.other("input_zero_point", Set.of(DType.I8), Part.SCALAR, Merge.EQUAL));
     }
-    int top = (1 << bits - 1) - 1;
+    int top = (1 << (bits - 1)) - 1;
     return new Scheme(
         "compressed-tensors W%dA8 %s".formatted(bits, name(tile)),
         parts,
@@ -165,7 +165,7 @@ public final class CompressedSchemes {
             .formatted(packing.bits(), name(tile) + (packing.symmetric() ? "" : " asymmetric")),
         parts,
         tile,
-        Grid.integers((1 << packing.bits() - 1) - (packing.symmetric() ? 1 : 0.5)),
+        Grid.integers((1 << (packing.bits() - 1)) - (packing.symmetric() ? 1 : 0.5)),
         1,
         Math.max(packing.group(), 1),
         0,
@@ -186,7 +186,7 @@ public final class CompressedSchemes {
             .find("weight_g_idx")
             .map(Tensor::toInts)
             .orElseGet(() -> GroupIndex.inOrder(columns, packing.group()));
-    int half = 1 << packing.bits() - 1;
+    int half = 1 << (packing.bits() - 1);
     return (from, rows, values, steps) -> {
       for (int r = 0; r < rows; r++) {
         long row = from + r;
@@ -208,7 +208,8 @@ public final class CompressedSchemes {
 
   private static int field(Packing packing, MemorySegment words, long word, long index) {
     int bits = words.get(Tensor.INT, word * 4);
-    return bits >>> packing.bits() * (int) (index % packing.perWord()) & (1 << packing.bits()) - 1;
+    int shift = packing.bits() * (int) (index % packing.perWord());
+    return (bits >>> shift) & ((1 << packing.bits()) - 1);
   }
 
   private static void inspect(

@@ -42,7 +42,7 @@ public final class GptqSchemes {
 
     /** What a zero point field of a symmetric checkpoint holds. */
     private int symmetricField() {
-      return (1 << bits - 1) - (version2 ? 0 : 1);
+      return (1 << (bits - 1)) - (version2 ? 0 : 1);
     }
   }
 
@@ -50,7 +50,7 @@ public final class GptqSchemes {
   public static Scheme of(Form form) {
     int perWord = form.perWord();
     Tile tile = Tile.group(form.group());
-    double levels = (1 << form.bits() - 1) - (form.symmetric() ? 1 : 0.5);
+    double levels = (1 << (form.bits() - 1)) - (form.symmetric() ? 1 : 0.5);
     Part index =
         Part.other("g_idx", Set.of(DType.I32), (n, k) -> List.of(Shape.of(k)), Merge.STACKED);
     Dims scales = (n, k) -> List.of(Shape.of(Math.ceilDiv(k, tile.columnsOf(k)), n));
@@ -74,7 +74,7 @@ public final class GptqSchemes {
         0,
         new Carrier("qweight", 1, perWord, true),
         (tensors, n, k) -> decoder(form, tensors, n, Math.toIntExact(k)),
-        (tensors, n, k, problems) -> inspect(form, tensors, n, k, problems));
+        (tensors, n, k, problems) -> inspect(form, tensors, n, problems));
   }
 
   private static RowDecoder decoder(Form form, Tensors tensors, long n, int columns) {
@@ -108,11 +108,10 @@ public final class GptqSchemes {
   /** Field {@code index mod fields per word} of a word. */
   private static int field(Form form, MemorySegment words, long word, long index) {
     int bits = words.get(Tensor.INT, word * 4);
-    return bits >>> form.bits() * (int) (index % form.perWord()) & form.mask();
+    return (bits >>> (form.bits() * (int) (index % form.perWord()))) & form.mask();
   }
 
-  private static void inspect(
-      Form form, Tensors tensors, long n, long k, Inspection.Problems problems) {
+  private static void inspect(Form form, Tensors tensors, long n, Inspection.Problems problems) {
     tensors
         .find("g_idx")
         .ifPresent(index ->
