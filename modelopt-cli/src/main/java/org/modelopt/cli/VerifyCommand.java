@@ -40,7 +40,8 @@ final class VerifyCommand implements Callable<Integer> {
       names = "--for",
       paramLabel = "CONSUMER",
       split = ",",
-      description = "What shall load it: vllm, sglang, trtllm-pytorch, transformers for"
+      description =
+          "What shall load it: vllm, sglang, trtllm-pytorch, transformers for"
               + " directories, llama.cpp for GGUF files; repeatable.")
   private List<String> consumers = new ArrayList<>();
 

@@ -134,8 +134,7 @@ public final class GgufExport {
   /** What the file cannot say, said here. */
   private void warn(ModelShape shape) {
     if (!Files.exists(directory.resolve("tokenizer.json"))) {
-      LOG.warn(
-          "{} has no tokenizer.json: the GGUF file will take token ids, not text", directory);
+      LOG.warn("{} has no tokenizer.json: the GGUF file will take token ids, not text", directory);
     }
     OptionalInt window = shape.config().findCount("sliding_window");
     boolean uses = shape.config().flag("use_sliding_window", true);
@@ -184,10 +183,7 @@ public final class GgufExport {
   }
 
   private void write(
-      Path file,
-      GgufLayout layout,
-      List<PlannedTensor> planned,
-      SafetensorsCheckpoint checkpoint) {
+      Path file, GgufLayout layout, List<PlannedTensor> planned, SafetensorsCheckpoint checkpoint) {
     long total = planned.size();
     try (Workers workers = new Workers(options.threads());
         GgufWriter writer = GgufWriter.create(file, layout)) {
@@ -212,8 +208,7 @@ public final class GgufExport {
       case PlannedTensor.Computed computed -> writer.write(tensor, 0, floats(computed.values()));
       case PlannedTensor.Stored stored -> {
         try (Arena arena = Arena.ofShared()) {
-          RowSource rows =
-              new RowSource(planned, stored, name -> checkpoint.open(name, arena));
+          RowSource rows = new RowSource(planned, stored, name -> checkpoint.open(name, arena));
           encoder.write(tensor, rows, 1, weights(tensor));
         }
       }

@@ -71,7 +71,8 @@ public enum GgufType {
   }
 
   /**
-   * The type called {@code name}, in any case; Q3_K, Q4_K and Q5_K stand for the ones that end in M.
+   * The type called {@code name}, in any case; Q3_K, Q4_K and Q5_K stand for the ones that end in
+   * M.
    *
    * @throws ConfigException if there is none; the message lists all
    */

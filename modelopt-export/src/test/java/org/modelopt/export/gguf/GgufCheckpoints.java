@@ -125,8 +125,7 @@ final class GgufCheckpoints {
   }
 
   static GgufCheckpoints gemma3() {
-    GgufCheckpoints made =
-        new GgufCheckpoints("Gemma3ForCausalLM", ", \"sliding_window\": 32");
+    GgufCheckpoints made = new GgufCheckpoints("Gemma3ForCausalLM", ", \"sliding_window\": 32");
     made.attention().attentionNorms().dense();
     made.layer("pre_feedforward_layernorm.weight", HIDDEN);
     made.layer("post_feedforward_layernorm.weight", HIDDEN);
@@ -178,7 +177,8 @@ final class GgufCheckpoints {
     try (Arena arena = Arena.ofConfined()) {
       Files.createDirectories(directory);
       String text =
-          config.contains("GptOss") ? config.replace("embeddings\": true", "embeddings\": false")
+          config.contains("GptOss")
+              ? config.replace("embeddings\": true", "embeddings\": false")
               : config;
       Files.writeString(directory.resolve("config.json"), text);
       try (ShardedWriter writer = ShardedWriter.create(directory, ShardPlan.of(infos, 1L << 30))) {

@@ -67,8 +67,8 @@ public final class GgufCopy {
       throw new UncheckedIOException(e);
     }
     try (GgufWriter writer = GgufWriter.create(file, GgufLayout.of(metadata, list))) {
-      list.forEach(tensor ->
-          writer.write(tensor, 0, MemorySegment.ofArray(bytes.get(tensor.name()))));
+      list.forEach(
+          tensor -> writer.write(tensor, 0, MemorySegment.ofArray(bytes.get(tensor.name()))));
       writer.finish();
     }
     return file;

@@ -174,8 +174,7 @@ class GgufExportTest {
   }
 
   @ParameterizedTest
-  @EnumSource(
-      names = {"BF16", "Q8_0", "Q5_1", "Q2_K", "Q3_K_M", "Q4_K_M", "MXFP4", "NVFP4"})
+  @EnumSource(names = {"BF16", "Q8_0", "Q5_1", "Q2_K", "Q3_K_M", "Q4_K_M", "MXFP4", "NVFP4"})
   void everyKindOfTypeOfThePocketModelPassesItsCheck(GgufType type) {
     Path source = PocketModel.extract(directory.resolve("model"));
     Path file = directory.resolve("x.gguf");

@@ -73,8 +73,7 @@ class TypeMixTest {
 
   private static GgmlType type(TypeMix mix, String name) {
     int experts = name.contains("_exps") ? 8 : 0;
-    return mix.of(
-        experts > 0 ? tensor(name, 512, 512, experts) : tensor(name, 512, 512));
+    return mix.of(experts > 0 ? tensor(name, 512, 512, experts) : tensor(name, 512, 512));
   }
 
   @Test
@@ -108,8 +107,7 @@ class TypeMixTest {
     assertEquals(GgmlType.Q3_K, type(medium, "blk.1.attn_q.weight"));
     assertEquals(
         GgmlType.Q5_K, type(mix(GgufType.Q3_K_L, 0, true, false), "blk.9.attn_output.weight"));
-    assertEquals(
-        GgmlType.Q3_K, type(mix(GgufType.Q3_K_S, 0, true, false), "blk.0.attn_v.weight"));
+    assertEquals(GgmlType.Q3_K, type(mix(GgufType.Q3_K_S, 0, true, false), "blk.0.attn_v.weight"));
   }
 
   @Test
@@ -119,10 +117,8 @@ class TypeMixTest {
     assertEquals(GgmlType.Q4_K, type(small, "blk.4.attn_v.weight"));
     assertEquals(GgmlType.Q5_K, type(small, "blk.1.ffn_down.weight"));
     assertEquals(GgmlType.Q4_K, type(small, "blk.2.ffn_down.weight"));
-    assertEquals(
-        GgmlType.Q4_1, type(mix(GgufType.Q4_0, 0, true, true), "blk.1.ffn_down.weight"));
-    assertEquals(
-        GgmlType.Q4_0, type(mix(GgufType.Q4_0, 0, true, false), "blk.1.ffn_down.weight"));
+    assertEquals(GgmlType.Q4_1, type(mix(GgufType.Q4_0, 0, true, true), "blk.1.ffn_down.weight"));
+    assertEquals(GgmlType.Q4_0, type(mix(GgufType.Q4_0, 0, true, false), "blk.1.ffn_down.weight"));
   }
 
   @Test

@@ -42,5 +42,4 @@ public final class FloatRows {
     }
     return Float.intBitsToFloat(largest);
   }
-
 }

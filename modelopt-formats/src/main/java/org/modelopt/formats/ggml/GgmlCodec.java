@@ -50,8 +50,8 @@ public final class GgmlCodec {
    *
    * @param x finite values, the first {@code columns} of which are the row
    * @param columns a whole number of blocks
-   * @param importance weight of the squared error of each column, not negative; null for none. Types
-   *     whose procedure knows no weights do not look at it
+   * @param importance weight of the squared error of each column, not negative; null for none.
+   *     Types whose procedure knows no weights do not look at it
    * @param out receives the blocks from its start on
    * @throws IllegalArgumentException if the row is no whole number of blocks or an array is short
    */

@@ -3,11 +3,11 @@ package org.modelopt.formats.ggml;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Q2_K, Q4_K and Q5_K: values {@code d * scale * code - dmin * depth}, with small integers for scale
- * and depth of each sub-block.
+ * Q2_K, Q4_K and Q5_K: values {@code d * scale * code - dmin * depth}, with small integers for
+ * scale and depth of each sub-block.
  *
- * <p>Each sub-block is searched, the scales and depths found are quantized to the super-block's, and
- * all codes are made again with the scales as stored.
+ * <p>Each sub-block is searched, the scales and depths found are quantized to the super-block's,
+ * and all codes are made again with the scales as stored.
  */
 final class MinimumKBlocks implements BlockCodec {
   private static final int SUPER = KCodes.SUPER;
@@ -133,9 +133,7 @@ final class MinimumKBlocks implements BlockCodec {
         float depth = dmin * depths[j];
         for (int i = 0; i < size; i++) {
           float code =
-              scale == 0
-                  ? searched[from + i]
-                  : Bytes.near((x[from + i] + depth) / scale, 0, top);
+              scale == 0 ? searched[from + i] : Bytes.near((x[from + i] + depth) / scale, 0, top);
           codes[j * size + i] = (byte) code;
         }
       }

@@ -13,8 +13,8 @@ package org.modelopt.formats.ggml;
  */
 record MinimumSearch(int top, Grid grid) {
   /**
-   * Trial i of 0 to {@code last} has the scale that spreads the range over {@code top + first + step
-   * * i} codes.
+   * Trial i of 0 to {@code last} has the scale that spreads the range over {@code top + first +
+   * step * i} codes.
    *
    * @param absolute whether errors are absolute, not squared
    */

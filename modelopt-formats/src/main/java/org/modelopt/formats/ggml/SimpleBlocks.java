@@ -74,8 +74,7 @@ final class SimpleBlocks implements BlockCodec {
   }
 
   /** The weighted procedures: what their search chose is final. */
-  private void search(
-      float[] x, int from, float[] weights, float[] codes, byte[] out, int at) {
+  private void search(float[] x, int from, float[] weights, float[] codes, byte[] out, int at) {
     if (hasMinimum) {
       MinimumSearch.Result found =
           new MinimumSearch(levels - 1, MinimumSearch.WEIGHTED).run(x, from, weights, SIZE, codes);

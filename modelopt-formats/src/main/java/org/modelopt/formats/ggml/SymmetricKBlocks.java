@@ -129,9 +129,7 @@ final class SymmetricKBlocks implements BlockCodec {
       int from = b * SUPER + j * SIZE;
       for (int i = 0; i < SIZE; i++) {
         float code =
-            scale == 0
-                ? searched[from + i]
-                : Bytes.near(x[from + i] / scale, -levels, levels - 1);
+            scale == 0 ? searched[from + i] : Bytes.near(x[from + i] / scale, -levels, levels - 1);
         codes[j * SIZE + i] = (byte) (code + levels);
       }
     }

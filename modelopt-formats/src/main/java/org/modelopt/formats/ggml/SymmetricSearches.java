@@ -14,13 +14,7 @@ interface SymmetricSearches {
    * @param codes receives {@code columns} codes
    */
   void run(
-      int levels,
-      float[] x,
-      float[] weights,
-      int columns,
-      int size,
-      float[] scales,
-      float[] codes);
+      int levels, float[] x, float[] weights, int columns, int size, float[] scales, float[] codes);
 
   /** One sub-block after the other. */
   SymmetricSearches SCALAR =

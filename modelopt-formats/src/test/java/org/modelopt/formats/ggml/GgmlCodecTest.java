@@ -53,8 +53,7 @@ class GgmlCodecTest {
   }
 
   @ParameterizedTest
-  @EnumSource(
-      names = {"Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K"})
+  @EnumSource(names = {"Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K"})
   void givesTheBytesOfTheReferenceUnderImportance(GgmlType type) {
     byte[] expected = bytes(golden.open(type.name() + ".weighted", arena));
     assertArrayEquals(expected, encode(GgmlCodec.scalar(type), importance));
@@ -63,8 +62,7 @@ class GgmlCodecTest {
   }
 
   @ParameterizedTest
-  @EnumSource(
-      names = {"Q8_0", "MXFP4", "NVFP4"})
+  @EnumSource(names = {"Q8_0", "MXFP4", "NVFP4"})
   void typesWithoutSearchIgnoreImportance(GgmlType type) {
     GgmlCodec codec = GgmlCodec.of(type);
     assertArrayEquals(encode(codec, null), encode(codec, importance));
@@ -100,8 +98,7 @@ class GgmlCodecTest {
   }
 
   @ParameterizedTest
-  @EnumSource(
-      names = {"Q8_0", "Q4_K", "MXFP4", "NVFP4", "IQ4_NL", "TQ1_0"})
+  @EnumSource(names = {"Q8_0", "Q4_K", "MXFP4", "NVFP4", "IQ4_NL", "TQ1_0"})
   void partsOfBlocksAreRefused(GgmlType type) {
     int elements = type.blockElements();
     assertThrows(IllegalArgumentException.class, () -> type.byteSize(elements + 1L));

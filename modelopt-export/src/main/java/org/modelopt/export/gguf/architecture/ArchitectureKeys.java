@@ -35,8 +35,7 @@ public final class ArchitectureKeys {
     u32("context_length", config.findCount("max_position_embeddings").orElse(131_072));
     u32("embedding_length", shape.hidden());
     u32("block_count", shape.layers());
-    boolean onlyExperts =
-        shape.experts() > 0 && shape.architecture() == GgufArchitecture.GPT_OSS;
+    boolean onlyExperts = shape.experts() > 0 && shape.architecture() == GgufArchitecture.GPT_OSS;
     u32("feed_forward_length", onlyExperts ? shape.expertFeedForward() : shape.feedForward());
     u32("vocab_size", shape.vocabulary());
     if (shape.experts() > 0) {
@@ -73,8 +72,7 @@ public final class ArchitectureKeys {
       }
       case GPT_OSS -> u32("attention.sliding_window", config.count("sliding_window"));
       // Windows of the others are left out on purpose: their graphs know none.
-      case PHI3 ->
-          u32("attention.sliding_window", config.findCount("sliding_window").orElse(0));
+      case PHI3 -> u32("attention.sliding_window", config.findCount("sliding_window").orElse(0));
       case LLAMA, QWEN2, QWEN3, QWEN3MOE -> {}
     }
   }
@@ -100,12 +98,8 @@ public final class ArchitectureKeys {
         text("rope.scaling.type", "yarn");
         f32("rope.scaling.factor", rotary.number("factor"));
         u32("rope.scaling.original_context_length", originalContext(rotary));
-        rotary
-            .findNumber("beta_fast")
-            .ifPresent(beta -> f32("rope.scaling.yarn_beta_fast", beta));
-        rotary
-            .findNumber("beta_slow")
-            .ifPresent(beta -> f32("rope.scaling.yarn_beta_slow", beta));
+        rotary.findNumber("beta_fast").ifPresent(beta -> f32("rope.scaling.yarn_beta_fast", beta));
+        rotary.findNumber("beta_slow").ifPresent(beta -> f32("rope.scaling.yarn_beta_slow", beta));
       }
       case "longrope" -> {
         int original = originalContext(config.has(ORIGINAL) ? config : rotary);

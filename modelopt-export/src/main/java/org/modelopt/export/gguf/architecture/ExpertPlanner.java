@@ -19,8 +19,7 @@ final class ExpertPlanner {
           "model\\.layers\\.(\\d+)\\.(?:mlp|block_sparse_moe)\\.experts\\.(\\d+)\\."
               + "(gate_proj|up_proj|down_proj|w1|w2|w3)\\.weight");
   private static final Pattern FUSED =
-      Pattern.compile(
-          "model\\.layers\\.(\\d+)\\.mlp\\.experts\\.(gate_up_proj|down_proj)(_bias)?");
+      Pattern.compile("model\\.layers\\.(\\d+)\\.mlp\\.experts\\.(gate_up_proj|down_proj)(_bias)?");
 
   private final ModelShape shape;
   private final Map<String, Map<Integer, Part>> singles = new TreeMap<>();
@@ -104,8 +103,7 @@ final class ExpertPlanner {
       boolean transposed,
       LongUnaryOperator withinExpert) {
     long experts = shape.experts();
-    LongUnaryOperator row =
-        r -> r / out * storedOut + withinExpert.applyAsLong(r % out);
+    LongUnaryOperator row = r -> r / out * storedOut + withinExpert.applyAsLong(r % out);
     List<Long> size = bias ? List.of(out, experts) : List.of(in, out, experts);
     Part part = new Part(source, experts * out, row, transposed ? storedOut : 0);
     fused.add(new PlannedTensor(target, size, new Stored(List.of(part), 0)));

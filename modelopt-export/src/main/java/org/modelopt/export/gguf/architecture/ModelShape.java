@@ -48,9 +48,7 @@ public record ModelShape(
     }
     int feedForward = config.count("intermediate_size");
     OptionalInt local = config.findCount("num_local_experts");
-    int experts =
-        (local.isPresent() ? local : config.findCount("num_experts"))
-            .orElse(0);
+    int experts = (local.isPresent() ? local : config.findCount("num_experts")).orElse(0);
     return new ModelShape(
         config,
         architecture,
@@ -100,8 +98,7 @@ public record ModelShape(
     if (rotary == config) {
       return "default";
     }
-    String kind =
-        rotary.findText("rope_type").or(() -> rotary.findText("type")).orElse("default");
+    String kind = rotary.findText("rope_type").or(() -> rotary.findText("type")).orElse("default");
     return kind.equals("su") || (kind.equals("yarn") && rotary.has("short_factor"))
         ? "longrope"
         : kind;

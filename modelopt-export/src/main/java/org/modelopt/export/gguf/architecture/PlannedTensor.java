@@ -59,8 +59,8 @@ public record PlannedTensor(String name, List<Long> extents, Content content) {
    * @param source name of the stored tensor
    * @param rows how many
    * @param row which row of the source each of them is
-   * @param transposed of a source {@code [experts, in, out]}, the number of rows of each matrix: row
-   *     r of expert e is then column r of its matrix. 0 for tensors that are not transposed
+   * @param transposed of a source {@code [experts, in, out]}, the number of rows of each matrix:
+   *     row r of expert e is then column r of its matrix. 0 for tensors that are not transposed
    */
   public record Part(String source, long rows, LongUnaryOperator row, long transposed) {
     /** Rows as they are stored. */

@@ -109,8 +109,7 @@ public final class TensorPlanner {
       if (size.dim(0) != (long) heads * shape.headSize()) {
         throw new CheckpointException(
             "%s: %s has %d rows, not %d heads of %d"
-                .formatted(
-                    shape.config().file(), source, size.dim(0), heads, shape.headSize()));
+                .formatted(shape.config().file(), source, size.dim(0), heads, shape.headSize()));
       }
       rows = size.dim(0); // of a bias, one element each
     }

@@ -39,11 +39,10 @@ public final class GgufLayout {
   /**
    * Plans a file.
    *
-   * @throws IllegalArgumentException if no reader would take it: names that are not unique, too long
-   *     or empty, too many extents, rows of broken blocks
+   * @throws IllegalArgumentException if no reader would take it: names that are not unique, too
+   *     long or empty, too many extents, rows of broken blocks
    */
-  public static GgufLayout of(
-      SequencedMap<String, GgufValue> metadata, List<GgufTensor> tensors) {
+  public static GgufLayout of(SequencedMap<String, GgufValue> metadata, List<GgufTensor> tensors) {
     Header header = new Header();
     header.i32(GgufLimits.MAGIC);
     header.i32(GgufLimits.VERSION);

@@ -140,8 +140,7 @@ final class GgufReader {
   }
 
   /** Offsets must be the running sum of padded sizes, and the data within the file. */
-  private List<GgufFile.Placed> place(
-      List<GgufTensor> tensors, List<Long> offsets, int alignment) {
+  private List<GgufFile.Placed> place(List<GgufTensor> tensors, List<Long> offsets, int alignment) {
     List<GgufFile.Placed> placed = new ArrayList<>();
     long start = GgufLimits.padded(at, alignment);
     long expected = 0;
@@ -228,8 +227,7 @@ final class GgufReader {
     long length = i64("the length of " + what);
     if (length < 0 || length > GgufLimits.LENGTH || length > bytes.byteSize() - at) {
       throw failure(
-          at - 8,
-          "%s has a length of %d bytes, which the file has not".formatted(what, length));
+          at - 8, "%s has a length of %d bytes, which the file has not".formatted(what, length));
     }
     MemorySegment content = take(length, what);
     try {

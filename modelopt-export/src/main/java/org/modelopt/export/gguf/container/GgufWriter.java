@@ -15,8 +15,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Fills in a file that was planned. Pieces may come in any order and from several threads; each byte
- * of each tensor is written once.
+ * Fills in a file that was planned. Pieces may come in any order and from several threads; each
+ * byte of each tensor is written once.
  */
 public final class GgufWriter implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(GgufWriter.class);
@@ -31,8 +31,7 @@ public final class GgufWriter implements AutoCloseable {
     this.file = file;
     this.layout = layout;
     this.channel = channel;
-    this.missing =
-        new AtomicLong(layout.tensors().stream().mapToLong(GgufTensor::byteSize).sum());
+    this.missing = new AtomicLong(layout.tensors().stream().mapToLong(GgufTensor::byteSize).sum());
   }
 
   /**

@@ -51,21 +51,16 @@ final class ImportanceFiles {
         continue;
       }
       String name = sums.name().substring(0, sums.name().length() - SUMS.length());
-      GgufTensor counts =
-          gguf.find(name + COUNTS).orElseThrow(() -> missing(file, name + COUNTS));
+      GgufTensor counts = gguf.find(name + COUNTS).orElseThrow(() -> missing(file, name + COUNTS));
       if (counts.extent(0) != 1 || counts.extent(1) != sums.extent(1)) {
         throw new DataException(
             "%s: %s has extents %s, not one count for each of %d matrices"
                 .formatted(file, counts.name(), counts.extents(), sums.extent(1)));
       }
-      entries.put(
-          name, new ImportanceMatrix.Entry(floats(gguf, sums), floats(gguf, counts)));
+      entries.put(name, new ImportanceMatrix.Entry(floats(gguf, sums), floats(gguf, counts)));
     }
     return new ImportanceMatrix(
-        entries,
-        datasets,
-        count(gguf, "imatrix.chunk_count"),
-        count(gguf, "imatrix.chunk_size"));
+        entries, datasets, count(gguf, "imatrix.chunk_count"), count(gguf, "imatrix.chunk_size"));
   }
 
   private static int count(GgufFile file, String key) {
@@ -149,15 +144,16 @@ final class ImportanceFiles {
     metadata.put("imatrix.chunk_size", GgufValue.u32(matrix.chunkTokens()));
     List<GgufTensor> tensors = new ArrayList<>();
     List<List<Float>> values = new ArrayList<>();
-    matrix.entries().forEach((name, entry) -> {
-      long matrices = entry.counts().size();
-      tensors.add(
-          GgufTensor.of(
-              name + SUMS, GgmlType.F32, entry.sums().size() / matrices, matrices));
-      values.add(entry.sums());
-      tensors.add(GgufTensor.of(name + COUNTS, GgmlType.F32, 1, matrices));
-      values.add(entry.counts());
-    });
+    matrix
+        .entries()
+        .forEach((name, entry) -> {
+          long matrices = entry.counts().size();
+          tensors.add(
+              GgufTensor.of(name + SUMS, GgmlType.F32, entry.sums().size() / matrices, matrices));
+          values.add(entry.sums());
+          tensors.add(GgufTensor.of(name + COUNTS, GgmlType.F32, 1, matrices));
+          values.add(entry.counts());
+        });
     GgufLayout layout = GgufLayout.of(metadata, tensors);
     try (Publication publication = Publication.ofFile(file)) {
       publication.requireFreeBytes(layout.fileBytes());
@@ -172,8 +168,7 @@ final class ImportanceFiles {
   }
 
   private static MemorySegment bytes(List<Float> values) {
-    ByteBuffer bytes =
-        ByteBuffer.allocate(4 * values.size()).order(ByteOrder.LITTLE_ENDIAN);
+    ByteBuffer bytes = ByteBuffer.allocate(4 * values.size()).order(ByteOrder.LITTLE_ENDIAN);
     values.forEach(bytes::putFloat);
     return MemorySegment.ofArray(bytes.array());
   }

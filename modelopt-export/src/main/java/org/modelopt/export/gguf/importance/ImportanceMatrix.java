@@ -40,8 +40,7 @@ public record ImportanceMatrix(
       sums = List.copyOf(sums);
       counts = List.copyOf(counts);
       if (counts.isEmpty() || sums.size() % counts.size() != 0) {
-        throw new DataException(
-            "%d sums for %d matrices".formatted(sums.size(), counts.size()));
+        throw new DataException("%d sums for %d matrices".formatted(sums.size(), counts.size()));
       }
       for (List<Float> numbers : List.of(sums, counts)) {
         for (float number : numbers) {

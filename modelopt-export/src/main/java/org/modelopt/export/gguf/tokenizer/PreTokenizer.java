@@ -45,7 +45,16 @@ final class PreTokenizer {
               + "?|\\p{N}{1,3}"
               + REST_WITH_SLASH,
           "gpt-4o",
-          LEAD + UPPER + "*" + LOWER + "+|" + LEAD + UPPER + "+" + LOWER + "*|\\p{N}"
+          LEAD
+              + UPPER
+              + "*"
+              + LOWER
+              + "+|"
+              + LEAD
+              + UPPER
+              + "+"
+              + LOWER
+              + "*|\\p{N}"
               + REST_WITH_SLASH,
           "tekken");
 
@@ -74,8 +83,7 @@ final class PreTokenizer {
     boolean byteLevelPattern = false;
     for (JsonNode step : steps(tokenizer)) {
       switch (step.path("type").asString("")) {
-        case "Split" ->
-            patterns.add(step.path("pattern").path("Regex").asString("a plain text"));
+        case "Split" -> patterns.add(step.path("pattern").path("Regex").asString("a plain text"));
         case "Digits" -> digits |= step.path("individual_digits").asBoolean(false);
         case "ByteLevel" -> byteLevelPattern |= step.path("use_regex").asBoolean(true);
         default -> patterns.add("a step of type " + step.path("type"));

@@ -120,8 +120,7 @@ public final class TokenizerKeys {
   private boolean prependsSpace() {
     JsonNode normalizer = tokenizer.path("normalizer");
     Stream<JsonNode> normalizers =
-        Stream.concat(
-            Stream.of(normalizer), normalizer.path("normalizers").valueStream());
+        Stream.concat(Stream.of(normalizer), normalizer.path("normalizers").valueStream());
     boolean prepends =
         normalizers.anyMatch(step -> step.path("type").asString("").equals("Prepend"));
     return prepends

@@ -23,15 +23,19 @@ final class Vocabulary {
   static Vocabulary of(JsonNode tokenizer, Path file) {
     Vocabulary result = new Vocabulary();
     String unknown = tokenizer.path("model").path("unk_token").asString("");
-    tokenizer.path("model").path("vocab").properties().forEach(entry -> {
-      String text = entry.getKey();
-      int id = entry.getValue().asInt(-1);
-      TokenKind kind =
-          text.equals(unknown)
-              ? TokenKind.UNKNOWN
-              : text.matches("<0x[0-9A-F]{2}>") ? TokenKind.BYTE : TokenKind.NORMAL;
-      result.put(file, id, text, kind, kind == TokenKind.NORMAL ? -id : 0);
-    });
+    tokenizer
+        .path("model")
+        .path("vocab")
+        .properties()
+        .forEach(entry -> {
+          String text = entry.getKey();
+          int id = entry.getValue().asInt(-1);
+          TokenKind kind =
+              text.equals(unknown)
+                  ? TokenKind.UNKNOWN
+                  : text.matches("<0x[0-9A-F]{2}>") ? TokenKind.BYTE : TokenKind.NORMAL;
+          result.put(file, id, text, kind, kind == TokenKind.NORMAL ? -id : 0);
+        });
     for (JsonNode added : tokenizer.path("added_tokens")) {
       String text = added.path("content").asString("");
       boolean special = added.path("special").asBoolean(false);

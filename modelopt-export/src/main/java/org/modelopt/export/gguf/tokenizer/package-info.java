@@ -1,5 +1,6 @@
 /**
- * The tokenizer in the metadata of a GGUF file, made from {@code tokenizer.json} and its companions.
+ * The tokenizer in the metadata of a GGUF file, made from {@code tokenizer.json} and its
+ * companions.
  *
  * <p>{@link org.modelopt.export.gguf.tokenizer.TokenizerKeys} is the entrance. Two kinds exist:
  * byte-level BPE, whose way of splitting text has to be one that llama.cpp has a name for, and

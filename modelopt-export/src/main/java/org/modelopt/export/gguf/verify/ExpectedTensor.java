@@ -92,8 +92,7 @@ record ExpectedTensor(String name, List<Long> extents, boolean required, boolean
       boolean qwen2 = architecture == GgufArchitecture.QWEN2;
       boolean mayHaveBias = qwen2 || gptOss || architecture == GgufArchitecture.LLAMA;
       boolean fused =
-          architecture == GgufArchitecture.PHI3
-              || file.find(at + "attn_qkv.weight").isPresent();
+          architecture == GgufArchitecture.PHI3 || file.find(at + "attn_qkv.weight").isPresent();
       if (fused) {
         add(at + "attn_qkv.weight", true, true, hidden, query + 2 * key);
       } else {

@@ -37,8 +37,7 @@ public final class GgufVerifier {
   private final int threads;
   private final long rows;
 
-  private GgufVerifier(
-      Path path, Optional<Path> original, double slack, int threads, long rows) {
+  private GgufVerifier(Path path, Optional<Path> original, double slack, int threads, long rows) {
     this.path = path;
     this.original = original;
     this.slack = slack;
@@ -94,8 +93,7 @@ public final class GgufVerifier {
     String id = file.findText("general.architecture").orElse("no text");
     Optional<GgufArchitecture> architecture = GgufArchitecture.ofId(id);
     if (architecture.isEmpty()) {
-      findings.error(
-          ARCHITECTURE, Place.file(name + " general.architecture"), "a known name", id);
+      findings.error(ARCHITECTURE, Place.file(name + " general.architecture"), "a known name", id);
       return report(findings, file.tensors().size(), 0, List.of());
     }
     KeyRules.check(file, architecture.get(), name, findings);

@@ -69,16 +69,14 @@ final class KeyRules {
   private final String name;
   private final Findings findings;
 
-  private KeyRules(
-      GgufFile file, GgufArchitecture architecture, String name, Findings findings) {
+  private KeyRules(GgufFile file, GgufArchitecture architecture, String name, Findings findings) {
     this.file = file;
     this.architecture = architecture;
     this.name = name;
     this.findings = findings;
   }
 
-  static void check(
-      GgufFile file, GgufArchitecture architecture, String name, Findings findings) {
+  static void check(GgufFile file, GgufArchitecture architecture, String name, Findings findings) {
     KeyRules rules = new KeyRules(file, architecture, name, findings);
     rules.checkTypes();
     rules.checkRequired();
@@ -141,8 +139,7 @@ final class KeyRules {
     OptionalLong used = file.findU32(own("expert_used_count"));
     if (experts.orElse(0) > 0 != used.orElse(0) > 0
         || used.orElse(0) > experts.orElse(Long.MAX_VALUE)) {
-      findings.error(
-          VALUE, place(own("expert_used_count")), "1 to the number of experts", used);
+      findings.error(VALUE, place(own("expert_used_count")), "1 to the number of experts", used);
     }
     OptionalLong heads = file.findU32(own("attention.head_count"));
     OptionalLong keyHeads = file.findU32(own("attention.head_count_kv"));
@@ -150,7 +147,9 @@ final class KeyRules {
         && keyHeads.isPresent()
         && (keyHeads.getAsLong() == 0 || heads.getAsLong() % keyHeads.getAsLong() != 0)) {
       findings.error(
-          VALUE, place(own("attention.head_count_kv")), "a divisor of " + heads.getAsLong(),
+          VALUE,
+          place(own("attention.head_count_kv")),
+          "a divisor of " + heads.getAsLong(),
           keyHeads.getAsLong());
     }
     if (architecture == GgufArchitecture.LLAMA) {

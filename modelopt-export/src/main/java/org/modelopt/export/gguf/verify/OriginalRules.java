@@ -44,8 +44,8 @@ final class OriginalRules {
       new Violation(
           "values of another tensor",
           "the file loads and talks nonsense",
-          "compare row order (q and k of llama are permuted), nibble order, scales, and the order of"
-              + " experts");
+          "compare row order (q and k of llama are permuted), nibble order, scales, and the order"
+              + " of experts");
   private static final long ROWS_PER_TASK = 16;
 
   private final GgufFile file;
@@ -67,8 +67,7 @@ final class OriginalRules {
   void checkMetadata() {
     compare("general.architecture", GgufValue.text(shape.architecture().id()));
     ArchitectureKeys.of(shape).forEach(this::compare);
-    int rows =
-        file.find("token_embd.weight").map(t -> Math.toIntExact(t.rows())).orElse(0);
+    int rows = file.find("token_embd.weight").map(t -> Math.toIntExact(t.rows())).orElse(0);
     SequencedMap<String, GgufValue> tokenizer = TokenizerKeys.of(directory, config, rows);
     tokenizer.forEach(this::compare);
   }
@@ -92,8 +91,7 @@ final class OriginalRules {
           case GgufValue.Flag flag -> String.valueOf(flag.value());
           case GgufValue.Items items ->
               "%d of %s with hash %08x"
-                  .formatted(
-                      items.values().size(), items.elementType(), items.values().hashCode());
+                  .formatted(items.values().size(), items.elementType(), items.values().hashCode());
         };
     return text.length() > 80 ? text.substring(0, 80) + "…" : text;
   }
@@ -176,8 +174,7 @@ final class OriginalRules {
     return sums;
   }
 
-  private static double[] compare(
-      RowReader stored, RowSource source, long rows, Workers workers) {
+  private static double[] compare(RowReader stored, RowSource source, long rows, Workers workers) {
     // The source may count the elements of a vector as rows; the file has one row of them.
     int columns = source.columns();
     long count = Math.min(rows, source.rows());

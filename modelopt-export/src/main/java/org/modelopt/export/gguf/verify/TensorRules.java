@@ -56,8 +56,7 @@ final class TensorRules {
     this.findings = findings;
   }
 
-  static void check(
-      GgufFile file, GgufArchitecture architecture, String name, Findings findings) {
+  static void check(GgufFile file, GgufArchitecture architecture, String name, Findings findings) {
     TensorRules rules = new TensorRules(file, architecture, name, findings);
     for (ExpectedTensor expected : ExpectedTensor.of(file, architecture)) {
       rules.check(expected);
@@ -89,8 +88,7 @@ final class TensorRules {
     GgufTensor tensor = file.find(expected.name()).orElse(null);
     if (tensor == null) {
       if (expected.required()) {
-        findings.error(
-            MISSING, Place.tensor(expected.name(), name), expected.extents(), "nothing");
+        findings.error(MISSING, Place.tensor(expected.name(), name), expected.extents(), "nothing");
       }
       return;
     }

@@ -109,10 +109,7 @@ final class TokenizerRules {
       OptionalLong id = file.findU32(PREFIX + special + "_token_id");
       if (id.isPresent() && id.getAsLong() >= tokens.size()) {
         findings.error(
-            VALUE,
-            place(special + "_token_id"),
-            "less than " + tokens.size(),
-            id.getAsLong());
+            VALUE, place(special + "_token_id"), "less than " + tokens.size(), id.getAsLong());
       }
     }
     for (String flag : List.of("add_bos_token", "add_eos_token", "add_space_prefix")) {
@@ -163,8 +160,7 @@ final class TokenizerRules {
     }
     String pre = file.findText(PREFIX + "pre").orElse("nothing");
     if (!PRE.contains(pre)) {
-      findings.error(
-          MISSING, place("pre"), "a known way of splitting text", pre);
+      findings.error(MISSING, place("pre"), "a known way of splitting text", pre);
     }
     for (String special : List.of("bos_token_id", "eos_token_id")) {
       if (file.findU32(PREFIX + special).isEmpty()) {

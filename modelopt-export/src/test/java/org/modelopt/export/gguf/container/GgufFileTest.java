@@ -84,8 +84,14 @@ class GgufFileTest {
     SequencedMap<String, GgufValue> metadata = new LinkedHashMap<>();
     for (ValueType type :
         List.of(
-            ValueType.U8, ValueType.I8, ValueType.U16, ValueType.I16, ValueType.U32, ValueType.I32,
-            ValueType.U64, ValueType.I64)) {
+            ValueType.U8,
+            ValueType.I8,
+            ValueType.U16,
+            ValueType.I16,
+            ValueType.U32,
+            ValueType.I32,
+            ValueType.U64,
+            ValueType.I64)) {
       metadata.put(type.name(), new GgufValue.Figure(type, 100L));
     }
     metadata.put("negative", new GgufValue.Figure(ValueType.I32, -7L));
@@ -242,7 +248,13 @@ class GgufFileTest {
   @Test
   void everyTruncationOfAHeaderIsRefused() throws IOException {
     byte[] whole =
-        Raw.start(1, 2).u32("k", 1).text("t").i32(8).text("value").tensor("a", 0, 0, 2).data(8)
+        Raw.start(1, 2)
+            .u32("k", 1)
+            .text("t")
+            .i32(8)
+            .text("value")
+            .tensor("a", 0, 0, 2)
+            .data(8)
             .toBytes();
     assertTrue(open(whole).find("a").isPresent());
     for (int length = 0; length < whole.length; length++) {

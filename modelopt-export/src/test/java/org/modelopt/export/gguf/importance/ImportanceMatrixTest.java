@@ -60,8 +60,7 @@ class ImportanceMatrixTest {
   @Test
   void theOlderFormIsRead() throws IOException {
     ImportanceMatrix read = ImportanceMatrix.read(old(2, 4f, 8f));
-    assertArrayEquals(
-        new float[] {2, 4}, read.find("blk.0.attn_q.weight").orElseThrow().weights());
+    assertArrayEquals(new float[] {2, 4}, read.find("blk.0.attn_q.weight").orElseThrow().weights());
     assertEquals(List.of("novels"), read.datasets());
     assertEquals(7, read.chunks());
     // Without a number of calls the values are means already.

@@ -51,9 +51,7 @@ class GgufVerifierTest {
         "missing key", c -> c.metadata.remove("llama.attention.layer_norm_rms_epsilon")),
     KEY_OF_ANOTHER_INTEGER_TYPE(
         "key of the wrong type",
-        c ->
-            c.metadata.put(
-                "llama.context_length", new GgufValue.Figure(ValueType.I32, 1024L))),
+        c -> c.metadata.put("llama.context_length", new GgufValue.Figure(ValueType.I32, 1024L))),
     DOUBLE_FOR_FLOAT(
         "key of the wrong type",
         c -> c.metadata.put("llama.rope.freq_base", new GgufValue.Figure(ValueType.F64, 1e4))),
@@ -70,17 +68,14 @@ class GgufVerifierTest {
         "architecture that is not known",
         c -> c.metadata.put("general.architecture", GgufValue.text("lama"))),
     NO_TOKENS("tokenizer without", c -> c.metadata.remove(TOKENS)),
-    TOKEN_TWICE(
-        "list of tokens",
-        c -> tokens(c, list -> list.set(7, list.get(8)))),
+    TOKEN_TWICE("list of tokens", c -> tokens(c, list -> list.set(7, list.get(8)))),
     TOKEN_TOO_FEW("list of tokens", c -> tokens(c, List::removeLast)),
     UNSIGNED_KINDS(
         "wrong value in the tokenizer",
         c ->
             c.metadata.put(
                 "tokenizer.ggml.token_type",
-                new GgufValue.Items(
-                    ValueType.U32, Collections.nCopies(2048, GgufValue.u32(1))))),
+                new GgufValue.Items(ValueType.U32, Collections.nCopies(2048, GgufValue.u32(1))))),
     NO_MERGES("tokenizer without", c -> c.metadata.remove("tokenizer.ggml.merges")),
     FOREIGN_MERGE(
         "wrong value in the tokenizer",
@@ -94,8 +89,7 @@ class GgufVerifierTest {
         c -> c.metadata.put("tokenizer.ggml.eos_token_id", GgufValue.u32(2048))),
     MISSING_TENSOR("missing tensor", c -> c.tensors.remove("blk.3.ffn_up.weight")),
     SPARE_TENSOR(
-        "nobody reads",
-        c -> c.put(GgufTensor.of("rope.inv_freq", GgmlType.F32, 16), new byte[64])),
+        "nobody reads", c -> c.put(GgufTensor.of("rope.inv_freq", GgmlType.F32, 16), new byte[64])),
     TURNED_SHAPE(
         "wrong shape",
         c ->
@@ -104,10 +98,7 @@ class GgufVerifierTest {
                 c.bytes.get("blk.0.ffn_up.weight"))),
     NORM_IN_HALF(
         "type that cannot",
-        c ->
-            c.put(
-                GgufTensor.of("blk.0.attn_norm.weight", GgmlType.F16, 128),
-                new byte[256])),
+        c -> c.put(GgufTensor.of("blk.0.attn_norm.weight", GgmlType.F16, 128), new byte[256])),
     INTERMEDIATE_TYPE(
         "type that cannot",
         c ->
@@ -239,8 +230,7 @@ class GgufVerifierTest {
     change.plant.accept(copy);
     Path file = copy.write(directory.resolve("x.gguf"));
     assertTrue(GgufVerifier.of(file).run().passed(), "nothing is wrong with the file alone");
-    assertFound(
-        change.what, GgufVerifier.of(file).withOriginal(shared.resolve("model")).run());
+    assertFound(change.what, GgufVerifier.of(file).withOriginal(shared.resolve("model")).run());
   }
 
   private static void assertFound(String what, VerifyReport report) {
@@ -260,10 +250,8 @@ class GgufVerifierTest {
   @Test
   void filesAndDirectoriesAreNotMistakenForEachOther() {
     Path good = shared.resolve("good.gguf");
-    VerifyOptions vllm =
-        VerifyOptions.of(org.modelopt.export.verify.report.Consumer.VLLM);
-    VerifyOptions llama =
-        VerifyOptions.of(org.modelopt.export.verify.report.Consumer.LLAMA_CPP);
+    VerifyOptions vllm = VerifyOptions.of(org.modelopt.export.verify.report.Consumer.VLLM);
+    VerifyOptions llama = VerifyOptions.of(org.modelopt.export.verify.report.Consumer.LLAMA_CPP);
     assertThrows(ConfigException.class, () -> Verifier.verify(good, vllm));
     assertThrows(ConfigException.class, () -> Verifier.verify(shared.resolve("model"), llama));
     assertThrows(
