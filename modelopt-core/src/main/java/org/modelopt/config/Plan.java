@@ -58,9 +58,20 @@ public record Plan(List<PlannedLinear> linears, List<PlannedCache> caches) {
    * @throws ConfigException if a rule that must match fits no module, or nothing is quantized
    */
   public static Plan of(Model model, Config config) {
-    List<Linear> linears = model.linears().toList();
-    List<CacheSite> sites =
-        model.layers().stream().flatMap(layer -> layer.cacheSites().stream()).toList();
+    return of(
+        model.name(),
+        model.linears().toList(),
+        model.layers().stream().flatMap(layer -> layer.cacheSites().stream()).toList(),
+        config);
+  }
+
+  /**
+   * Applies the rules of {@code config} to given modules.
+   *
+   * @param model name of the model, for messages
+   * @throws ConfigException as {@link #of(Model, Config)}
+   */
+  public static Plan of(String model, List<Linear> linears, List<CacheSite> sites, Config config) {
     Map<String, QuantSpec> weights = new LinkedHashMap<>();
     Map<String, QuantSpec> dequantized = new LinkedHashMap<>();
     Map<String, QuantSpec> inputs = new LinkedHashMap<>();
@@ -88,14 +99,14 @@ public record Plan(List<PlannedLinear> linears, List<PlannedCache> caches) {
                 .formatted(
                     config.name(),
                     rule.pattern(),
-                    model.name(),
+                    model,
                     Nearest.modules(rule.pattern(), linears.stream().map(Linear::name).toList()),
                     endings(linears)));
       }
     }
     if (weights.isEmpty() && inputs.isEmpty() && caches.isEmpty()) {
       throw new ConfigException(
-          "config %s quantizes nothing of %s".formatted(config.name(), model.name()));
+          "config %s quantizes nothing of %s".formatted(config.name(), model));
     }
     List<PlannedLinear> planned = new ArrayList<>();
     for (Linear linear : linears) {
