@@ -136,6 +136,12 @@ public interface Backend extends AutoCloseable {
    */
   Tensor mixRows(List<Tensor> sources, int[] rows, float[] weights, int each, Scope scope);
 
+  /**
+   * Copies all rows of {@code rows} {@code [t, c]} into {@code target} {@code [n, c]} of the same
+   * type, from row {@code at} on.
+   */
+  void copyRows(Tensor rows, Tensor target, long at);
+
   /** What the rows of {@code x} {@code [t, c]} look like per channel. */
   ChannelSummary summarize(Tensor x);
 
