@@ -88,7 +88,8 @@ public record CompressedTensorsTarget() implements Target {
     Map<CompressedScheme, List<String>> members = new LinkedHashMap<>();
     schemes.forEach((linear, scheme) ->
         members.computeIfAbsent(scheme, key -> new ArrayList<>()).add(linear.name()));
-    List<String> formats = members.keySet().stream().map(s -> s.kind().format()).distinct().toList();
+    List<String> formats =
+        members.keySet().stream().map(s -> s.kind().format()).distinct().toList();
     ObjectNode node = JsonText.object();
     ObjectNode groups = node.putObject("config_groups");
     members.forEach((scheme, names) -> {
@@ -113,8 +114,7 @@ public record CompressedTensorsTarget() implements Target {
 
   private static ObjectNode cache(CacheScales scales) {
     if (!scales.format().equals("FP8")) {
-      throw new ConfigException(
-          "compressed-tensors holds FP8 caches only, not " + scales.format());
+      throw new ConfigException("compressed-tensors holds FP8 caches only, not " + scales.format());
     }
     return JsonText.object()
         .put("num_bits", 8)

@@ -73,8 +73,7 @@ final class GroupedAttentionBranch implements Branch {
     this.output =
         attention.fused()
             ? mixed
-            : mixed.producedBy(
-                new Producer.Rows(self + "v_proj", heads.valueHeadSize(), sharers));
+            : mixed.producedBy(new Producer.Rows(self + "v_proj", heads.valueHeadSize(), sharers));
     this.keys = new CacheSite(self + "k_proj", CacheSite.Kind.KEY, keyChannels);
     this.values = new CacheSite(self + "v_proj", CacheSite.Kind.VALUE, valueChannels);
   }

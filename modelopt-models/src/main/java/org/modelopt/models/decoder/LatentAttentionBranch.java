@@ -76,17 +76,16 @@ final class LatentAttentionBranch implements Branch {
                   .producedBy(new Producer.Norm(self + "q_a_layernorm.weight", 0)));
     } else {
       Linear q = Linear.of(self + "q_proj", queryChannels, hidden, false);
-      this.inputs =
-          Branch.produced(new InputGroup(self + "qkv_a", List.of(q, latent)), inputNorm);
+      this.inputs = Branch.produced(new InputGroup(self + "qkv_a", List.of(q, latent)), inputNorm);
       this.queries = Optional.empty();
     }
     this.keysValues =
         InputGroup.of(
-            Linear.of(
-                self + "kv_b_proj",
-                (long) count * (attention.plainSize() + attention.valueSize()),
-                attention.latent(),
-                false))
+                Linear.of(
+                    self + "kv_b_proj",
+                    (long) count * (attention.plainSize() + attention.valueSize()),
+                    attention.latent(),
+                    false))
             .producedBy(new Producer.Norm(self + "kv_a_layernorm.weight", 0));
     this.output = InputGroup.of(Linear.of(self + "o_proj", hidden, valueChannels, bias));
     this.keys = new CacheSite(self + "k_proj", CacheSite.Kind.KEY, queryChannels);
