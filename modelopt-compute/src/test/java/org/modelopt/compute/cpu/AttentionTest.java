@@ -57,12 +57,12 @@ class AttentionTest {
       Tensor q = random(dtype, 1, c.rows(), spec.heads() * spec.headSize());
       Tensor k = random(dtype, 2, c.rows(), spec.keyValueHeads() * spec.headSize());
       Tensor v = random(dtype, 3, c.rows(), spec.keyValueHeads() * spec.valueHeadSize());
-      Optional<Tensor> sinks =
-          c.sinks() ? Optional.of(random(dtype, 4, spec.heads())) : NO_SINKS;
+      Optional<Tensor> sinks = c.sinks() ? Optional.of(random(dtype, 4, spec.heads())) : NO_SINKS;
       Tensor y = BACKEND.attention(q, k, v, spec, sinks, new int[] {0, c.rows()}, SCOPE);
       double[] expected = exact(q, k, v, spec, sinks, c.rows());
       // Values are below 1 and weights add up to 1. Scores are below 3 * headSize * scale, wrong by
-      // headSize roundings of that; weights then by as much, relatively, and sums by rows roundings.
+      // headSize roundings of that; weights then by as much, relatively, and sums by rows
+      // roundings.
       double score = 1 + Math.abs(spec.scale()) * spec.headSize();
       double bound = (3 * score * spec.headSize() + 3 * c.rows() + 30) * 0x1p-24;
       if (dtype == DType.BF16) {
