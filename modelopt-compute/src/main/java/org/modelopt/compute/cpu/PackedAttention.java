@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.Objects;
 import java.util.TreeMap;
 import org.modelopt.compute.AttentionSpec;
 import org.modelopt.compute.Workers;
@@ -200,7 +201,7 @@ final class PackedAttention {
 
     private static MatrixProduct.Tile get(
         TreeMap<Integer, MatrixProduct.Tile[]> tiles, int rows, int keys) {
-      return tiles.get(rows)[keys / BLOCK_STEP - 1];
+      return Objects.requireNonNull(tiles.get(rows))[keys / BLOCK_STEP - 1];
     }
   }
 
