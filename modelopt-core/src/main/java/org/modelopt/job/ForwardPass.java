@@ -66,8 +66,7 @@ final class ForwardPass implements LayerRun {
               .orElse(new Inputs(x, x));
       Optional<Tensor> bias =
           linear.hasBias() ? Optional.of(parameters.get(linear.biasName())) : Optional.empty();
-      Tensor product =
-          backend().linear(inputs.quantized(), parameters.weight(linear), bias, scope);
+      Tensor product = backend().linear(inputs.quantized(), parameters.weight(linear), bias, scope);
       products.add(
           parameters
               .branch(linear)

@@ -12,12 +12,7 @@ package org.modelopt.model;
  * @param role what it does
  */
 public record Linear(
-    String name,
-    long outFeatures,
-    long inFeatures,
-    boolean hasBias,
-    String weightName,
-    Role role) {
+    String name, long outFeatures, long inFeatures, boolean hasBias, String weightName, Role role) {
   /** What a linear does in its model. */
   public enum Role {
     /** Any linear that may be quantized. */

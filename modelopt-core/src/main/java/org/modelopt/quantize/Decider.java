@@ -104,7 +104,9 @@ final class Decider {
                     linear.name(),
                     shared.computeIfAbsent(
                         spec,
-                        key -> InputDecision.of(activation("input of " + group.name(), group.name(), key, seen)))));
+                        key ->
+                            InputDecision.of(
+                                activation("input of " + group.name(), group.name(), key, seen)))));
       }
     }
     for (CacheSite site : layer.cacheSites()) {
@@ -206,7 +208,6 @@ final class Decider {
 
   /** Everything decided so far. */
   Decisions decisions() {
-    return new Decisions(
-        weightDecisions, inputDecisions, cacheDecisions, new LinkedHashMap<>());
+    return new Decisions(weightDecisions, inputDecisions, cacheDecisions, new LinkedHashMap<>());
   }
 }

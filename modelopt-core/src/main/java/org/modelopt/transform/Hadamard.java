@@ -108,8 +108,7 @@ public final class Hadamard {
     byte[][] h = new byte[q + 1][q + 1];
     for (int i = 0; i <= q; i++) {
       for (int j = 0; j <= q; j++) {
-        int s =
-            i == 0 ? (j == 0 ? 0 : 1) : j == 0 ? -1 : character[Math.floorMod(i - j, q)];
+        int s = i == 0 ? (j == 0 ? 0 : 1) : j == 0 ? -1 : character[Math.floorMod(i - j, q)];
         h[i][j] = (byte) (s + (i == j ? 1 : 0));
       }
     }
