@@ -51,7 +51,10 @@ public record CompressedTensorsTarget() implements Target {
         });
     Subject.requireSome(schemes.keySet(), subject.model());
     List<Linear> packed =
-        schemes.keySet().stream().filter(l -> schemes.get(l).kind() == Kind.PACKED).toList();
+        schemes.entrySet().stream()
+            .filter(entry -> entry.getValue().kind() == Kind.PACKED)
+            .map(Map.Entry::getKey)
+            .toList();
     Decisions decisions =
         ScaleTypes.with(
             subject.decisions(),

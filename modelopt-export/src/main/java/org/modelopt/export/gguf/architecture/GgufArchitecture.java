@@ -27,6 +27,8 @@ public enum GgufArchitecture {
   GPT_OSS("gpt-oss", "GptOssForCausalLM");
 
   private final String id;
+
+  @SuppressWarnings("ImmutableEnumChecker") // made by List.of
   private final List<String> classes;
 
   GgufArchitecture(String id, String... classes) {
