@@ -28,7 +28,6 @@ public enum GgufArchitecture {
 
   private final String id;
 
-  @SuppressWarnings("ImmutableEnumChecker") // made by List.of
   private final List<String> classes;
 
   GgufArchitecture(String id, String... classes) {
