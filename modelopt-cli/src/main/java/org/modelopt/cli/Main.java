@@ -21,6 +21,8 @@ import picocli.CommandLine.IVersionProvider;
       EvalCommand.class,
       VerifyCommand.class,
       InspectCommand.class,
+      AdviseCommand.class,
+      CompareCommand.class,
       ForwardCommand.class,
       HelpCommand.class
     },

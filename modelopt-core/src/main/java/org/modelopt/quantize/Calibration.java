@@ -169,8 +169,9 @@ public final class Calibration {
                 options.progress(), "calibrate", layer.name(), inputs.samples(), i, last + 1);
         seen = observe(layer, inputs, deciders, pass, ticks);
       }
+      Map<String, Statistics> complete = UnseenExperts.complete(layer, seen);
       for (Decider decider : deciders) {
-        decider.decide(layer, seen);
+        decider.decide(layer, complete);
       }
       JobStep step = new JobStep(deciders.stream().map(Decider::decisions).toList(), seen);
       int index = i;
