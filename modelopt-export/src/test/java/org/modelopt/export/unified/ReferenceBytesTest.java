@@ -150,7 +150,8 @@ class ReferenceBytesTest {
     Map<String, String> tensors = new TreeMap<>();
     resource(preset + ".tsv")
         .lines()
-        .forEach(line -> tensors.put(line.split("\t", -1)[0], line.substring(line.indexOf('\t') + 1)));
+        .forEach(
+            line -> tensors.put(line.split("\t", -1)[0], line.substring(line.indexOf('\t') + 1)));
     return tensors;
   }
 
