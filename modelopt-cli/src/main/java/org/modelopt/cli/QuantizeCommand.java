@@ -75,9 +75,9 @@ final class QuantizeCommand implements Callable<Integer> {
 
   private static void print(Terminal terminal, QuantizedModel quantized, ExportResult result) {
     terminal.line(quantized.summary().stripTrailing());
-    terminal.line("%-12s%s".formatted("size", Sizes.bytes(result.tensorBytes())));
-    terminal.line("%-12s%s".formatted("verified", result.report().summary()));
-    terminal.line("%-12s%s".formatted("written to", result.path()));
+    terminal.entry("size", Sizes.bytes(result.tensorBytes()));
+    terminal.entry("verified", result.report().summary());
+    terminal.entry("written to", result.path());
   }
 
   private ObjectNode asJson(List<QuantizedModel> quantized, List<ExportResult> results) {
