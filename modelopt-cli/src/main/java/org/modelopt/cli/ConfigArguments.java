@@ -37,7 +37,8 @@ final class ConfigArguments {
       names = "--kv-cache",
       paramLabel = "fp8|nvfp4|none",
       description =
-          "Format of the KV cache; HuggingFace exports take fp8. Default: what config or recipe say.")
+          "Format of the KV cache; HuggingFace exports take fp8. Default: what config or recipe"
+              + " say.")
   private String kvCache = "";
 
   @Option(

@@ -17,6 +17,7 @@ import picocli.CommandLine.IVersionProvider;
       DemoCommand.class,
       PlanCommand.class,
       QuantizeCommand.class,
+      ConvertCommand.class,
       EvalCommand.class,
       VerifyCommand.class,
       InspectCommand.class,

@@ -6,7 +6,7 @@ import java.util.concurrent.Callable;
 import org.modelopt.ModelOpt;
 import org.modelopt.config.Config;
 import org.modelopt.config.PlanSize;
-import org.modelopt.export.hf.ExportResult;
+import org.modelopt.export.write.ExportResult;
 import org.modelopt.job.JobOptions;
 import org.modelopt.models.HfModel;
 import org.modelopt.quantize.QuantizedModel;
@@ -65,16 +65,20 @@ final class QuantizeCommand implements Callable<Integer> {
       if (json) {
         terminal.line(Json.text(asJson(quantized, results)));
       } else {
+        int kinds = results.size() / quantized.size();
         for (int i = 0; i < results.size(); i++) {
-          print(terminal, quantized.get(i), results.get(i));
+          if (i % kinds == 0) {
+            terminal.line(quantized.get(i / kinds).summary().stripTrailing());
+          }
+          print(terminal, results.get(i));
         }
       }
     }
     return 0;
   }
 
-  private static void print(Terminal terminal, QuantizedModel quantized, ExportResult result) {
-    terminal.line(quantized.summary().stripTrailing());
+  static void print(Terminal terminal, ExportResult result) {
+    terminal.entry("format", result.format());
     terminal.entry("size", Sizes.bytes(result.tensorBytes()));
     terminal.entry("verified", result.report().summary());
     terminal.entry("written to", result.path());
@@ -92,11 +96,13 @@ final class QuantizeCommand implements Callable<Integer> {
                 .put("samples", set.samples().size())
                 .put("tokens", set.tokens()));
     ArrayNode outputs = node.putArray("outputs");
+    int kinds = results.size() / quantized.size();
     for (int i = 0; i < results.size(); i++) {
       ExportResult result = results.get(i);
       outputs
           .addObject()
-          .put("config", quantized.get(i).config().name())
+          .put("config", quantized.get(i / kinds).config().name())
+          .put("format", result.format())
           .put("path", result.path().toString())
           .put("bytes", result.tensorBytes())
           .put("verified", result.report().passed())

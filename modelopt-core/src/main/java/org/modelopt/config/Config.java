@@ -214,7 +214,8 @@ public record Config(
 
   /**
    * A copy that quantizes the keys and values that attention caches. Formats with several scales
-   * become dynamic: a cache grows token by token, so only one scale for all of it can be calibrated.
+   * become dynamic: a cache grows token by token, so only one scale for all of it can be
+   * calibrated.
    */
   public Config withKvCache(QuantSpec spec) {
     boolean one = spec.granularity() instanceof Granularity.PerTensor;

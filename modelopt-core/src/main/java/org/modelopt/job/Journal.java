@@ -186,8 +186,9 @@ public final class Journal implements AutoCloseable {
    * Makes a layer durable.
    *
    * @param next inputs of the next layer, if it will read any
+   * @return the step with its large tensors in the journal
    */
-  public void commit(int layer, JobStep step, Optional<Activations> next) {
+  public JobStep commit(int layer, JobStep step, Optional<Activations> next) {
     try {
       Files.deleteIfExists(decisions(layer)); // left by a job that was killed
       DecisionFile.write(decisions(layer), step);
@@ -203,6 +204,7 @@ public final class Journal implements AutoCloseable {
         removeInputsUpTo(layer);
       }
       completed = layer + 1;
+      return DecisionFile.read(decisions(layer), step.decisions().size());
     } catch (IOException e) {
       throw failure(directory, e);
     }
