@@ -24,6 +24,14 @@ public interface Backend extends AutoCloseable {
   /** One line for logs: device, library and rung of each kind of kernel. */
   String description();
 
+  /**
+   * What computes, as far as bits of results depend on it: backends of equal arithmetic give equal
+   * results. The number of threads is no part of it.
+   */
+  default String arithmetic() {
+    return description();
+  }
+
   /** The host threads of this backend. */
   Workers workers();
 

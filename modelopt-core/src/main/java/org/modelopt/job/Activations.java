@@ -100,6 +100,11 @@ public final class Activations implements AutoCloseable {
     return store.samples();
   }
 
+  /** Bytes of all activations. */
+  public long byteSize() {
+    return IntStream.range(0, samples()).mapToLong(i -> store.info(i, "").byteSize()).sum();
+  }
+
   /** Bytes held in a file because memory for activations was used up. */
   public long spilledBytes() {
     return store.spilledBytes();

@@ -90,7 +90,7 @@ public final class Calibration {
     List<JobStep> steps;
     if (options.jobDirectory().isPresent()) {
       SequencedMap<String, String> fingerprint =
-          Fingerprint.of(Version.current(), model, configs, used, precision);
+          Fingerprint.of(Version.current(), model, configs, used, pass);
       try (Journal journal = Journal.open(options.jobDirectory().get(), fingerprint)) {
         steps = steps(used, pass, Optional.of(journal));
       }
@@ -132,7 +132,7 @@ public final class Calibration {
   private List<JobStep> steps(List<Tensor> samples, Pass pass, Optional<Journal> journal) {
     List<Layer> layers = model.layers();
     int last = samples.isEmpty() ? -1 : lastObserved(layers, deciders(pass));
-    int done = journal.map(Journal::completedLayers).orElse(0);
+    int done = journal.map(opened -> opened.resume(last)).orElse(0);
     List<JobStep> steps = new ArrayList<>();
     for (int i = 0; i < done; i++) {
       steps.add(journal.orElseThrow().step(i, configs.size()));

@@ -1,6 +1,8 @@
 package org.modelopt.models;
 
 import java.io.IOException;
+import java.io.OutputStream;
+import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
@@ -33,12 +35,28 @@ final class PocketJob {
           Config.FP8_DEFAULT.withKvCache(QuantSpec.FP8),
           Config.FP8_DEFAULT.withName("FEWER").withoutModules("*down_proj"));
 
+  static final int SAMPLES = 12;
+
   private PocketJob() {}
 
-  /** Arguments: the model's directory, the job directory, the file to write decisions to. */
+  /** Arguments: the model's directory, the job directory, a file that grows a byte per sample. */
   public static void main(String[] args) throws IOException {
-    JobOptions options = JobOptions.defaults().withThreads(1).withJobDirectory(Path.of(args[1]));
-    Files.writeString(Path.of(args[2]), run(Path.of(args[0]), CONFIGS, samples(24, 0), options));
+    try (OutputStream ticks = Files.newOutputStream(Path.of(args[2]))) {
+      JobOptions options =
+          JobOptions.defaults()
+              .withThreads(1)
+              .withJobDirectory(Path.of(args[1]))
+              .withProgress(progress -> tick(ticks));
+      run(Path.of(args[0]), CONFIGS, samples(SAMPLES, 0), options);
+    }
+  }
+
+  private static void tick(OutputStream ticks) {
+    try {
+      ticks.write(1);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   static CalibrationData samples(int count, int seed) {

@@ -66,6 +66,11 @@ public final class CpuBackend implements Backend {
         .formatted(workers.threads(), rungs.product().description(), rungs.kernels().description());
   }
 
+  @Override
+  public String arithmetic() {
+    return "CPU, products: " + rungs.product().description();
+  }
+
   /** Buffers of this backend, for tests. */
   BufferPool pool() {
     return pool;
