@@ -23,7 +23,7 @@ import org.modelopt.tensor.Tensor;
  * and may lose. Source: GPTQ (arXiv 2210.17323); the form without an inverse is the LDLQ of QuIP
  * (arXiv 2307.13304).
  */
-public final class Gptq {
+public final class Gptq implements AutoCloseable {
   private static final int ROWS_PER_TASK = 4;
 
   /** The order in which columns are rounded. */
@@ -45,41 +45,46 @@ public final class Gptq {
   public record Result(Matrix weight, double error, double damping) {}
 
   private final SecondMoment moment;
+  private final int[] columns;
+  private final ReversedCholesky factor;
   private final Product product;
   private final Workers workers;
 
-  private Gptq(SecondMoment moment, Product product, Workers workers) {
+  private Gptq(
+      SecondMoment moment,
+      int[] columns,
+      ReversedCholesky factor,
+      Product product,
+      Workers workers) {
     this.moment = moment;
+    this.columns = columns;
+    this.factor = factor;
     this.product = product;
     this.workers = workers;
   }
 
   /**
-   * Rounds {@code weight} to {@code grid}.
+   * Prepares the rounding of weights that read the same inputs; to be closed.
    *
-   * @param weight {@code [out, in]}
-   * @param moment of the inputs, {@code in} channels
+   * @param moment of the inputs; must live as long as this
    * @param damping share of the mean diagonal to add to H, usually 0.01
    * @throws ArithmeticException if H stays indefinite after the damping was raised
    */
-  public static Result round(
-      Matrix weight,
-      SecondMoment moment,
-      Grid grid,
-      double damping,
-      Order order,
-      Product product,
-      Workers workers) {
-    if (moment.channels() != weight.columns()) {
-      throw new IllegalArgumentException(
-          "a weight of %d inputs needs a second moment of as many, not %d"
-              .formatted(weight.columns(), moment.channels()));
-    }
+  public static Gptq of(
+      SecondMoment moment, double damping, Order order, Product product, Workers workers) {
     int[] columns = columns(moment, order);
-    try (ReversedCholesky factor =
-        ReversedCholesky.of(moment, columns, damping, product, workers)) {
-      return new Gptq(moment, product, workers).round(weight, grid, columns, factor);
-    }
+    ReversedCholesky factor = ReversedCholesky.of(moment, columns, damping, product, workers);
+    return new Gptq(moment, columns, factor, product, workers);
+  }
+
+  /** Share of the mean diagonal that was added to H. */
+  public double damping() {
+    return factor.damping();
+  }
+
+  @Override
+  public void close() {
+    factor.close();
   }
 
   private static int[] columns(SecondMoment moment, Order order) {
@@ -95,7 +100,17 @@ public final class Gptq {
     };
   }
 
-  private Result round(Matrix weight, Grid grid, int[] columns, ReversedCholesky factor) {
+  /**
+   * Rounds rows of a weight to {@code grid}.
+   *
+   * @param weight {@code [rows, in]}
+   */
+  public Result round(Matrix weight, Grid grid) {
+    if (columns.length != weight.columns()) {
+      throw new IllegalArgumentException(
+          "a weight of %d inputs needs a second moment of as many, not %d"
+              .formatted(weight.columns(), columns.length));
+    }
     int rows = weight.rows();
     int d = columns.length;
     float[] values = new float[rows * d];
@@ -115,7 +130,7 @@ public final class Gptq {
             ROWS_PER_TASK,
             (begin, end) -> {
               for (int row = (int) begin; row < end; row++) {
-                round(weight, row, grid, columns, first, square, earlier, errors, values);
+                round(weight, row, grid, first, square, earlier, errors, values);
               }
             });
       }
@@ -144,11 +159,10 @@ public final class Gptq {
     return block;
   }
 
-  private static void round(
+  private void round(
       Matrix weight,
       int row,
       Grid grid,
-      int[] columns,
       int first,
       double[] square,
       Tensor earlier,

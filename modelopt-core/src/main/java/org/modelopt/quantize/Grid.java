@@ -149,6 +149,17 @@ public final class Grid {
     return new Matrix(weight.rows(), columns, rounded);
   }
 
+  /** How many elements are larger than the largest value of their scale times {@code slack}. */
+  long beyond(Matrix weight, float slack) {
+    long beyond = 0;
+    float most = format.maxFinite() * slack;
+    for (int i = 0; i < weight.values().length && zeroPoints.length == 0; i++) {
+      float scale = scales[i / columns * blocksPerRow + i % columns / block];
+      beyond += Math.abs(weight.values()[i]) > Math.abs(scale) * most ? 1 : 0;
+    }
+    return beyond;
+  }
+
   /** The value of {@code format} nearest to {@code x}, ties to the even code, saturating. */
   static float round(NumberFormat format, float x) {
     return switch (format) {

@@ -24,6 +24,9 @@ import org.modelopt.statistics.Statistics;
 import org.modelopt.tensor.DType;
 import org.modelopt.tensor.Shape;
 import org.modelopt.tensor.Tensor;
+import org.modelopt.transform.Change;
+import org.modelopt.transform.Changes;
+import org.modelopt.transform.Rotation;
 
 /** Finds the factors of the input channels of one group, common to its quantized members. */
 final class GroupScaling {
@@ -32,14 +35,23 @@ final class GroupScaling {
   private final List<PlannedLinear> members;
   private final Seen seen;
   private final int[] ties;
+  private final Optional<Rotation> rotation;
   private final Workers workers;
   private final Product product;
 
   /**
    * @param members the quantized members, at least one
    * @param ties a class for each channel; channels of a class get equal factors
+   * @param rotation what happens to scaled channels before they are quantized
    */
-  GroupScaling(Model model, Pass pass, List<PlannedLinear> members, Seen seen, int[] ties) {
+  GroupScaling(
+      Model model,
+      Pass pass,
+      List<PlannedLinear> members,
+      Seen seen,
+      int[] ties,
+      Optional<Rotation> rotation) {
+    this.rotation = rotation;
     this.model = model;
     this.pass = pass;
     this.members = members;
@@ -234,11 +246,18 @@ final class GroupScaling {
 
   private Matrix simulated(Matrix weight, Quantizer quantizer) {
     try (Arena arena = Arena.ofShared()) {
-      Tensor tensor = weight.toTensor(arena);
+      Tensor tensor = rotated(weight.toTensor(arena), rotation, arena);
       QuantizedTensor codes =
           quantizer.quantize(tensor, quantizer.scales(tensor, arena), arena);
-      return Matrix.copyOf(Weights.dequantize(codes, pass, arena), workers);
+      Tensor values = Weights.dequantize(codes, pass, arena);
+      return Matrix.copyOf(rotated(values, rotation.map(Rotation::inverted), arena), workers);
     }
+  }
+
+  private Tensor rotated(Tensor tensor, Optional<Rotation> by, Arena arena) {
+    return by.map(r ->
+            Changes.apply(List.of(new Change.RotateColumns(r)), tensor, workers, arena))
+        .orElse(tensor);
   }
 
   /** The squared error that quantizing sampled inputs makes in the outputs, per token. */
@@ -270,7 +289,9 @@ final class GroupScaling {
     float[] divided = rows.scaleColumns(ChannelScaling.reciprocals(factors)).values();
     try (Arena arena = Arena.ofShared();
         Scope scope = pass.backend().openScope()) {
-      Tensor x = new Matrix(rows.rows(), rows.columns(), divided).toTensor(arena);
+      Tensor x =
+          rotated(
+              new Matrix(rows.rows(), rows.columns(), divided).toTensor(arena), rotation, arena);
       Statistics statistics = seen.statistics();
       float amax = 0;
       for (int c = 0; c < factors.length; c++) {
@@ -285,7 +306,8 @@ final class GroupScaling {
       Tensor device = pass.backend().toDevice(x, x.dtype(), scope);
       Tensor simulated =
           pass.backend().toHost(quantizer.fakeQuantize(device, scales, scope), scope);
-      float[] noise = simulated.toFloats();
+      float[] noise =
+          rotated(simulated, rotation.map(Rotation::inverted), arena).toFloats();
       for (int i = 0; i < noise.length; i++) {
         noise[i] = (noise[i] - divided[i]) * factors[i % factors.length];
       }

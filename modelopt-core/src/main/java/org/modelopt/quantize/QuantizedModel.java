@@ -3,6 +3,7 @@ package org.modelopt.quantize;
 import java.lang.foreign.Arena;
 import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.modelopt.compute.Precision;
@@ -15,6 +16,7 @@ import org.modelopt.job.Pass;
 import org.modelopt.job.Weights;
 import org.modelopt.model.Linear;
 import org.modelopt.model.Model;
+import org.modelopt.report.LinearReport;
 import org.modelopt.statistics.Statistics;
 import org.modelopt.tensor.Tensor;
 
@@ -28,6 +30,7 @@ import org.modelopt.tensor.Tensor;
  * @param plan which module got which format
  * @param decisions the scales
  * @param statistics what calibration saw, by input group and cache site
+ * @param reports what each quantized linear is like, in order of execution
  * @param samples the calibration data, if the config needed any
  * @param precision type of activations during calibration
  */
@@ -37,11 +40,13 @@ public record QuantizedModel(
     Plan plan,
     Decisions decisions,
     Map<String, Statistics> statistics,
+    List<LinearReport> reports,
     Optional<SampleSet> samples,
     Precision precision) {
-  /** Copies the map, keeping its order. */
+  /** Copies map and list, keeping their order. */
   public QuantizedModel {
     statistics = Collections.unmodifiableMap(new LinkedHashMap<>(statistics));
+    reports = List.copyOf(reports);
   }
 
   /**

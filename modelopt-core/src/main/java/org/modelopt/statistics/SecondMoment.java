@@ -9,6 +9,9 @@ import org.modelopt.compute.Workers;
 import org.modelopt.tensor.DType;
 import org.modelopt.tensor.Shape;
 import org.modelopt.tensor.Tensor;
+import org.modelopt.transform.Change;
+import org.modelopt.transform.Changes;
+import org.modelopt.transform.Rotation;
 
 /**
  * The sum of {@code xᵀx} over the rows of activations {@code [tokens, channels]}: what the output
@@ -196,6 +199,30 @@ public final class SecondMoment implements AutoCloseable {
     }
     scaled.tokens = tokens;
     return scaled;
+  }
+
+  /**
+   * A copy for inputs whose channels are rotated.
+   *
+   * @param rotation of runs that fill panels
+   */
+  public SecondMoment rotated(Rotation rotation, Workers workers) {
+    requireFinished();
+    if (PANEL % rotation.block() != 0) {
+      throw new IllegalArgumentException(
+          "rotations of " + rotation.block() + " channels do not fill panels of " + PANEL);
+    }
+    SecondMoment rotated = new SecondMoment(channels);
+    List<Change> both =
+        List.of(new Change.RotateColumns(rotation), new Change.RotateRows(rotation));
+    for (int b = 0; b < panels.length; b++) {
+      try (Arena temporary = Arena.ofShared()) {
+        Tensor panel = Changes.apply(both, panels[b], workers, temporary);
+        rotated.panels[b].segment().copyFrom(panel.segment());
+      }
+    }
+    rotated.tokens = tokens;
+    return rotated;
   }
 
   /** The sum of {@code x_i x_j}. */
