@@ -19,6 +19,8 @@ import picocli.CommandLine.IVersionProvider;
       EvalCommand.class,
       VerifyCommand.class,
       InspectCommand.class,
+      AdviseCommand.class,
+      CompareCommand.class,
       ForwardCommand.class,
       HelpCommand.class
     },

@@ -72,7 +72,9 @@ public interface Backend extends AutoCloseable {
 
   /**
    * Causal attention; q {@code [t, heads * headSize]}, k {@code [t, kvHeads * headSize]}, v {@code
-   * [t, kvHeads * valueHeadSize]}, result {@code [t, heads * valueHeadSize]}. Softmax in float32.
+   * [t, kvHeads * valueHeadSize]}, result {@code [t, heads * valueHeadSize]}. Softmax in float32;
+   * the weights {@code e^(score - max)} are rounded to the type of q where they are multiplied with
+   * values, and the sum of these products is divided by the sum of the unrounded weights.
    *
    * <p>With one sequence, k and v may have more rows than q: those of the positions before the
    * first query, kept from earlier calls.

@@ -209,6 +209,7 @@ final class Decider {
       List<LinearReport> reports) {
     Optional<Seen> inputs = Optional.ofNullable(seen.get(group.name()));
     List<String> notes = new ArrayList<>();
+    inputs.flatMap(Seen::note).ifPresent(notes::add);
     boolean blind = inputs.filter(s -> s.statistics().rows() > 0).isEmpty();
     if (blind && procedure.needsInputs() && !quantized(group).isEmpty()) {
       notes.add("saw no calibration tokens: rounded to the nearest");

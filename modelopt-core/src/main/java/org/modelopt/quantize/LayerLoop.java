@@ -86,7 +86,7 @@ final class LayerLoop {
       JobStep step =
           i <= last
               ? observed(layer, activations.orElseThrow(), i, last)
-              : decided(deciders(layer), Map.of());
+              : decided(layer, deciders(layer), Map.of());
       int index = i;
       steps.add(
           journal
@@ -105,9 +105,11 @@ final class LayerLoop {
         .toList();
   }
 
-  private static JobStep decided(List<Decider> deciders, Map<String, Seen> seen) {
-    List<Decider.Decided> decided =
-        deciders.stream().map(decider -> decider.decide(seen)).toList();
+  private JobStep decided(Layer layer, List<Decider> deciders, Map<String, Seen> seen) {
+    List<Decider.Decided> decided;
+    try (ExpertSharing sharing = ExpertSharing.of(layer, seen, pass.backend().workers())) {
+      decided = deciders.stream().map(decider -> decider.decide(sharing.seen())).toList();
+    }
     Map<String, Statistics> statistics = new LinkedHashMap<>();
     seen.forEach((site, of) -> statistics.put(site, of.statistics()));
     return new JobStep(
@@ -139,7 +141,7 @@ final class LayerLoop {
           activations.advance(layer, parameters, observing, ticks);
         }
       }
-      JobStep step = decided(deciders, observer.seen());
+      JobStep step = decided(layer, deciders, observer.seen());
       if (sequential && index < last) {
         advance(layer, activations, step.decisions().getFirst());
       }

@@ -148,6 +148,11 @@ final class WeightDecider {
   private record Choice(
       Codes codes, Optional<QuantizedTensor> given, Scales scales, OptionalDouble damping) {}
 
+  private boolean byRule(QuantSpec spec) {
+    return procedure.weightScales() instanceof Procedure.WeightScales.ByRule
+        && !(spec.granularity() instanceof Granularity.PerTensor);
+  }
+
   private Choice choose(
       Tensor weight,
       QuantSpec spec,
@@ -167,9 +172,8 @@ final class WeightDecider {
           scales,
           OptionalDouble.of(feedback.damping()));
     }
-    boolean byRule = scales == base && ruleOf(spec).equals(spec);
     Codes codes =
-        byRule && !(spec.granularity() instanceof Granularity.PerTensor)
+        byRule(spec)
             ? new Codes.ByRule(global)
             : new Codes.GivenScales(scratch.put(scales));
     return new Choice(codes, Optional.empty(), scales, OptionalDouble.empty());

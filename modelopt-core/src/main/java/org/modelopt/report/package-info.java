@@ -1,8 +1,9 @@
 /**
- * What a job found out about the quality of what it decided, in figures that need no second run.
+ * What a job did, for people and for programs: a {@link org.modelopt.report.Report} as {@code
+ * report.json} and as {@code report.html}, one file that needs no network.
  *
- * <p>{@link org.modelopt.report.LinearReport} says it for one linear; a {@code QuantizedModel}
- * carries one for each that was quantized.
+ * <p>{@link org.modelopt.report.ReportFiles} writes and reads them; two reports in one page stand
+ * side by side. Not here: measuring what is reported.
  */
 @NullMarked
 package org.modelopt.report;

@@ -35,6 +35,7 @@ public final class Seen implements AutoCloseable {
   private final Optional<Histogram> histogram;
   private final Optional<SecondMoment> secondMoment;
   private final Optional<RowSample> rows;
+  private final Optional<String> note;
 
   /** Nothing seen yet of a tensor with that many channels. */
   public Seen(int channels, Wanted wanted) {
@@ -43,6 +44,34 @@ public final class Seen implements AutoCloseable {
     this.secondMoment =
         wanted.secondMoment ? Optional.of(new SecondMoment(channels)) : Optional.empty();
     this.rows = wanted.rows ? Optional.of(new RowSample(channels)) : Optional.empty();
+    this.note = Optional.empty();
+  }
+
+  private Seen(
+      Statistics statistics,
+      Optional<Histogram> histogram,
+      Optional<SecondMoment> secondMoment,
+      Optional<RowSample> rows,
+      String note) {
+    this.statistics = statistics;
+    this.histogram = histogram;
+    this.secondMoment = secondMoment;
+    this.rows = rows;
+    this.note = Optional.of(note);
+  }
+
+  /**
+   * What stands for a site that did not see enough itself; not to be closed.
+   *
+   * @param note why, for reports
+   */
+  public static Seen shared(
+      Statistics statistics,
+      Optional<Histogram> histogram,
+      Optional<SecondMoment> secondMoment,
+      Optional<RowSample> rows,
+      String note) {
+    return new Seen(statistics, histogram, secondMoment, rows, note);
   }
 
   /** Sees the rows of {@code x}, on the device of {@code backend}. */
@@ -82,6 +111,11 @@ public final class Seen implements AutoCloseable {
   /** Some of the rows, if they were wanted. */
   public Optional<RowSample> rows() {
     return rows;
+  }
+
+  /** Why this is not what the site itself saw, if it is not. */
+  public Optional<String> note() {
+    return note;
   }
 
   @Override

@@ -19,9 +19,8 @@ import org.modelopt.tensor.Tensor;
  * Computes on the host: checks arguments, allocates results, hands the work to the fastest rung
  * that is there (see {@link Rung}).
  *
- * <p>In BFLOAT16 the arithmetic is that of eager PyTorch, operation by operation, with one
- * exception: the scores of {@link #attention} stay in float32, as in fused attention kernels; its
- * probabilities are rounded.
+ * <p>In BFLOAT16 the arithmetic is that of PyTorch, operation by operation, with its fused
+ * attention: scores stay in float32, weights are rounded before they are divided by their sum.
  */
 public final class CpuBackend implements Backend {
   private final Workers workers;
