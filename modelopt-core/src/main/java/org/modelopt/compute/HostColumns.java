@@ -20,9 +20,7 @@ final class HostColumns {
     }
     Tensor allocated = scope.allocate(DType.F32, x.shape());
     Tensor wide =
-        allocated.isOnHost()
-            ? allocated
-            : Tensor.allocate(Arena.ofAuto(), DType.F32, x.shape());
+        allocated.isOnHost() ? allocated : Tensor.allocate(Arena.ofAuto(), DType.F32, x.shape());
     backend
         .workers()
         .forRange(

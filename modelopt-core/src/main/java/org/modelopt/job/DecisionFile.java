@@ -192,8 +192,7 @@ final class DecisionFile {
         if (key.startsWith(prefix)) {
           String[] parts = value.split("\n", -1);
           String text = metadata.getOrDefault(parts[1], "");
-          found.put(
-              parts[0], (T) known.computeIfAbsent(parts[1], id -> parse.apply(text, this)));
+          found.put(parts[0], (T) known.computeIfAbsent(parts[1], id -> parse.apply(text, this)));
         }
       });
       return found;

@@ -67,11 +67,8 @@ final class DecisionText {
     List<String> lines = new ArrayList<>();
     decision
         .preScale()
-        .ifPresent(factors ->
-            lines.add(line("pre_scale", tensors.id(StoredTensor.of(factors)))));
-    decision
-        .rotation()
-        .ifPresent(rotation -> lines.add(line("rotation", rotation(rotation))));
+        .ifPresent(factors -> lines.add(line("pre_scale", tensors.id(StoredTensor.of(factors)))));
+    decision.rotation().ifPresent(rotation -> lines.add(line("rotation", rotation(rotation))));
     decision
         .quantization()
         .ifPresent(quantization -> lines.add(quantization("quantized", quantization, tensors)));
@@ -83,9 +80,7 @@ final class DecisionText {
   }
 
   static String write(List<Change> changes, Writer tensors) {
-    return changes.stream()
-        .map(change -> write(change, tensors))
-        .collect(Collectors.joining("\n"));
+    return changes.stream().map(change -> write(change, tensors)).collect(Collectors.joining("\n"));
   }
 
   private static String write(Change change, Writer tensors) {
@@ -190,7 +185,8 @@ final class DecisionText {
         case "codes" ->
             quantization =
                 Optional.of(
-                    WeightQuantization.of(spec(fields), conversion(fields), codes(fields, tensors)));
+                    WeightQuantization.of(
+                        spec(fields), conversion(fields), codes(fields, tensors)));
         case "second" -> second = Optional.of(quantization(fields, tensors));
         case "branch" ->
             branch =
@@ -257,7 +253,9 @@ final class DecisionText {
 
   private static CheckpointException unknown(String keyword) {
     return new CheckpointException(
-        "a journal says \"" + keyword + "\", which this version does not know; start the job again");
+        "a journal says \""
+            + keyword
+            + "\", which this version does not know; start the job again");
   }
 
   private static Rotation rotation(String[] fields) {

@@ -57,8 +57,7 @@ public final class ScratchFile implements AutoCloseable {
     }
     try (Arena arena = Arena.ofConfined()) {
       long offset = end;
-      MemorySegment place =
-          opened().map(MapMode.READ_WRITE, offset, tensor.byteSize(), arena);
+      MemorySegment place = opened().map(MapMode.READ_WRITE, offset, tensor.byteSize(), arena);
       place.copyFrom(tensor.segment());
       end += Math.ceilDiv(tensor.byteSize(), PAGE) * PAGE;
       return new Slot(this, offset, tensor.dtype(), tensor.shape());
@@ -86,8 +85,7 @@ public final class ScratchFile implements AutoCloseable {
   private FileChannel opened() throws IOException {
     FileChannel opened = channel;
     if (opened == null) {
-      Path folder =
-          directory.orElseGet(() -> Path.of(System.getProperty("java.io.tmpdir", ".")));
+      Path folder = directory.orElseGet(() -> Path.of(System.getProperty("java.io.tmpdir", ".")));
       Path path = Files.createTempFile(folder, "modelopt-decisions-", ".tmp");
       opened =
           FileChannel.open(

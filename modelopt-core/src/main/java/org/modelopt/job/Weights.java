@@ -71,10 +71,7 @@ public final class Weights {
             .map(stored ->
                 new LinearForm.Branch(stored.down().open(arena), stored.up().open(arena)));
     return new LinearForm(
-        weight(model, linear, decided, pass, arena),
-        bias,
-        branch,
-        decisions.input(linear.name()));
+        weight(model, linear, decided, pass, arena), bias, branch, decisions.input(linear.name()));
   }
 
   private static boolean changesOutputs(Change change) {
@@ -114,8 +111,7 @@ public final class Weights {
    * What the codes of a weight stand for as closely as they can: the weight with its changes, less
    * the branch. F32 unless there is nothing to do.
    */
-  public static Tensor toQuantize(
-      Tensor weight, WeightDecision decision, Pass pass, Arena arena) {
+  public static Tensor toQuantize(Tensor weight, WeightDecision decision, Pass pass, Arena arena) {
     Tensor changed =
         decision.changes().isEmpty()
             ? weight

@@ -7,8 +7,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.modelopt.compute.Precision;
+import org.modelopt.config.Algorithm;
 import org.modelopt.config.Config;
 import org.modelopt.config.Plan;
+import org.modelopt.config.Plan.PlannedLinear;
 import org.modelopt.data.SampleSet;
 import org.modelopt.decision.Decisions;
 import org.modelopt.job.LinearForm;
@@ -16,6 +18,7 @@ import org.modelopt.job.Pass;
 import org.modelopt.job.Weights;
 import org.modelopt.model.Linear;
 import org.modelopt.model.Model;
+import org.modelopt.numeric.Conversion;
 import org.modelopt.report.LinearReport;
 import org.modelopt.statistics.Statistics;
 import org.modelopt.tensor.Tensor;
@@ -47,6 +50,25 @@ public record QuantizedModel(
   public QuantizedModel {
     statistics = Collections.unmodifiableMap(new LinkedHashMap<>(statistics));
     reports = List.copyOf(reports);
+  }
+
+  /** A model for which nothing was decided: it is exported as it is. */
+  public static QuantizedModel unchanged(Model model) {
+    List<PlannedLinear> linears =
+        model
+            .linears()
+            .map(linear ->
+                new PlannedLinear(linear, Optional.empty(), Optional.empty(), Optional.empty()))
+            .toList();
+    return new QuantizedModel(
+        model,
+        new Config("unchanged", List.of(), new Algorithm.Max(), Conversion.DEFAULT),
+        new Plan(linears, List.of()),
+        Decisions.NONE,
+        Map.of(),
+        List.of(),
+        Optional.empty(),
+        model.storedPrecision());
   }
 
   /**

@@ -100,7 +100,7 @@ final class WeightDecider {
 
   /** The global scale of a weight with largest magnitude {@code amax}. */
   float globalScale(QuantSpec spec, float amax) {
-    return pass.quantizer(ruleOf(spec)).globalScale(amax);
+    return pass.quantizer(ruleOf(spec)).with(conversion).globalScale(amax);
   }
 
   /**

@@ -2,6 +2,7 @@ package org.modelopt.statistics;
 
 import java.util.Optional;
 import org.modelopt.compute.Backend;
+import org.modelopt.compute.ChannelObserver;
 import org.modelopt.compute.Product;
 import org.modelopt.compute.Scope;
 import org.modelopt.tensor.Tensor;
@@ -31,14 +32,16 @@ public final class Seen implements AutoCloseable {
     }
   }
 
+  private final Optional<ChannelObserver> observer;
   private Statistics statistics;
   private final Optional<Histogram> histogram;
   private final Optional<SecondMoment> secondMoment;
   private final Optional<RowSample> rows;
   private final Optional<String> note;
 
-  /** Nothing seen yet of a tensor with that many channels. */
-  public Seen(int channels, Wanted wanted) {
+  /** Nothing seen yet of a tensor with that many channels, on the device of {@code backend}. */
+  public Seen(int channels, Wanted wanted, Backend backend) {
+    this.observer = Optional.of(backend.observeChannels(channels));
     this.statistics = Statistics.empty(channels);
     this.histogram = wanted.histogram ? Optional.of(new Histogram()) : Optional.empty();
     this.secondMoment =
@@ -53,6 +56,7 @@ public final class Seen implements AutoCloseable {
       Optional<SecondMoment> secondMoment,
       Optional<RowSample> rows,
       String note) {
+    this.observer = Optional.empty();
     this.statistics = statistics;
     this.histogram = histogram;
     this.secondMoment = secondMoment;
@@ -76,7 +80,7 @@ public final class Seen implements AutoCloseable {
 
   /** Sees the rows of {@code x}, on the device of {@code backend}. */
   void add(Tensor x, Backend backend) {
-    statistics = statistics.merge(Statistics.of(backend.summarize(x)));
+    observer.orElseThrow().add(x);
     if (histogram.isEmpty() && secondMoment.isEmpty() && rows.isEmpty()) {
       return;
     }
@@ -90,6 +94,7 @@ public final class Seen implements AutoCloseable {
 
   /** To be called after the last row. */
   void finish(Backend backend) {
+    statistics = Statistics.of(observer.orElseThrow().summary());
     secondMoment.ifPresent(m -> m.finish(Product.on(backend), backend.workers()));
   }
 
@@ -120,6 +125,7 @@ public final class Seen implements AutoCloseable {
 
   @Override
   public void close() {
+    observer.ifPresent(ChannelObserver::close);
     secondMoment.ifPresent(SecondMoment::close);
   }
 }

@@ -46,7 +46,8 @@ public final class StatisticsObserver implements Observer, AutoCloseable {
         .apply(name)
         .ifPresent(what ->
             seen.computeIfAbsent(
-                    name, key -> new Seen(Math.toIntExact(x.shape().columns()), what))
+                    name,
+                    key -> new Seen(Math.toIntExact(x.shape().columns()), what, backend))
                 .add(x, backend));
   }
 

@@ -20,8 +20,7 @@ public final class Changes {
    * @param parameter a matrix {@code [rows, columns]} or a vector of F32, BF16 or F16 on the host
    * @param arena owner of the result; shared if there are several workers
    */
-  public static Tensor apply(
-      List<Change> changes, Tensor parameter, Workers workers, Arena arena) {
+  public static Tensor apply(List<Change> changes, Tensor parameter, Workers workers, Arena arena) {
     boolean vector = parameter.shape().rank() < 2;
     Shape shape = parameter.shape();
     int columns = Math.toIntExact(vector ? shape.elements() : shape.columns());

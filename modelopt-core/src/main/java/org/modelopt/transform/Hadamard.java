@@ -85,8 +85,8 @@ public final class Hadamard {
 
   private static boolean isPaley(int order) {
     return order % 4 == 0
-        && ((order - 1) % 4 == 3 && isPrime(order - 1)
-            || (order / 2 - 1) % 4 == 1 && isPrime(order / 2 - 1));
+        && (((order - 1) % 4 == 3 && isPrime(order - 1))
+            || ((order / 2 - 1) % 4 == 1 && isPrime(order / 2 - 1)));
   }
 
   private static boolean isPrime(int n) {
@@ -108,8 +108,7 @@ public final class Hadamard {
     byte[][] h = new byte[q + 1][q + 1];
     for (int i = 0; i <= q; i++) {
       for (int j = 0; j <= q; j++) {
-        int s =
-            i == 0 ? (j == 0 ? 0 : 1) : j == 0 ? -1 : character[Math.floorMod(i - j, q)];
+        int s = i == 0 ? (j == 0 ? 0 : 1) : j == 0 ? -1 : character[Math.floorMod(i - j, q)];
         h[i][j] = (byte) (s + (i == j ? 1 : 0));
       }
     }

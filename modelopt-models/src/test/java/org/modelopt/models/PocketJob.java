@@ -81,8 +81,7 @@ final class PocketJob {
         decisions.weights().forEach((name, weight) -> describe(text, name, weight));
         decisions
             .inputs()
-            .forEach((name, input) ->
-                input.quantization().ifPresent(q -> describe(text, name, q)));
+            .forEach((name, input) -> input.quantization().ifPresent(q -> describe(text, name, q)));
         decisions.caches().forEach((name, cache) -> describe(text, name, cache));
         quantized
             .statistics()

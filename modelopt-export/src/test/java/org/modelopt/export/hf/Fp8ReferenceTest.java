@@ -10,8 +10,8 @@ import java.lang.foreign.Arena;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
-import java.util.List;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import org.junit.jupiter.api.Test;
@@ -63,15 +63,13 @@ class Fp8ReferenceTest {
       Map<String, Float> weights = new LinkedHashMap<>();
       decisions
           .weights()
-          .forEach((name, weight) ->
-              weights.put(name, scale(weight.quantization().orElseThrow())));
+          .forEach((name, weight) -> weights.put(name, scale(weight.quantization().orElseThrow())));
       compare(weights, ".weight_quantizer._amax", 0);
       Map<String, Float> inputs = new LinkedHashMap<>();
       decisions
           .inputs()
           .forEach((name, input) ->
-              inputs.put(
-                  name, input.quantization().orElseThrow().scales().values().getFloat(0)));
+              inputs.put(name, input.quantization().orElseThrow().scales().values().getFloat(0)));
       compare(inputs, ".input_quantizer._amax", ACTIVATION_TOLERANCE);
       simulated = Perplexity.measure(model, quantized.decisions(), windows, FLOAT32).value();
       Exports.huggingFace(quantized).with(FLOAT32).to(exported);

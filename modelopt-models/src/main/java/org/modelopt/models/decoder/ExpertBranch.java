@@ -48,13 +48,13 @@ final class ExpertBranch implements Branch {
       Linear gate = Linear.of(expert + names.gate(), size, hidden, bias).withRole(role);
       Linear up = Linear.of(expert + names.up(), size, hidden, bias).withRole(role);
       Linear down = Linear.of(expert + names.down(), hidden, size, bias).withRole(role);
-      InputGroup gated = InputGroup.of(down);
+      InputGroup products = InputGroup.of(down);
       experts.add(
           new Expert(
               new InputGroup(expert + "gate_up", List.of(gate, up)),
-              mixture.activation().isLinearInUp()
-                  ? gated.producedBy(new Producer.Rows(up.name(), size, 1))
-                  : gated));
+              role.isQuantizable() && mixture.activation().isProportionalToUp()
+                  ? products.producedBy(new Producer.Rows(up.name(), size, 1))
+                  : products));
     }
     this.shared =
         mixture
@@ -66,7 +66,7 @@ final class ExpertBranch implements Branch {
                     mixture.activation(),
                     bias,
                     false))
-            .map(spec -> new GatedBranch(layer, spec, hidden));
+            .map(spec -> new GatedBranch(layer, spec, hidden, Optional.empty()));
     this.sharedGate =
         mixture
             .shared()

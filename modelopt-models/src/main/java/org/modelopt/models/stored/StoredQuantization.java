@@ -133,8 +133,7 @@ public final class StoredQuantization {
     for (Layer layer : layers) {
       for (InputGroup group : layer.inputGroups()) {
         for (Linear linear : group.linears()) {
-          input(linear)
-              .ifPresent(found -> inputs.put(linear.name(), InputDecision.of(found)));
+          input(linear).ifPresent(found -> inputs.put(linear.name(), InputDecision.of(found)));
         }
       }
       for (CacheSite site : layer.cacheSites()) {
