@@ -159,6 +159,6 @@ final class Fp4Blocks implements BlockCodec {
     int mantissa = code & 7;
     return exponent == 0
         ? mantissa * 0x1p-9f
-        : (1 + mantissa * 0.125f) * Float.intBitsToFloat(exponent + 120 << 23);
+        : (1 + mantissa * 0.125f) * Float.intBitsToFloat((exponent + 120) << 23);
   }
 }
