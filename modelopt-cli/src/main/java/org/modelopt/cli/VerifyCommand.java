@@ -2,12 +2,9 @@ package org.modelopt.cli;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.Callable;
-import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
-import org.modelopt.error.ConfigException;
 import org.modelopt.export.verify.Verifier;
 import org.modelopt.export.verify.VerifyOptions;
 import org.modelopt.export.verify.report.Consumer;
@@ -66,17 +63,6 @@ final class VerifyCommand implements Callable<Integer> {
   }
 
   private Consumer[] parsed() {
-    return consumers.stream()
-        .map(id ->
-            Consumer.ofId(id)
-                .orElseThrow(() ->
-                    new ConfigException(
-                        "--for knows %s, not \"%s\""
-                            .formatted(
-                                Arrays.stream(Consumer.values())
-                                    .map(Consumer::id)
-                                    .collect(Collectors.joining(", ")),
-                                id))))
-        .toArray(Consumer[]::new);
+    return consumers.stream().map(ExportArguments::consumer).toArray(Consumer[]::new);
   }
 }

@@ -64,7 +64,7 @@ final class SimpleBlocks implements BlockCodec {
     } else {
       offset = 0;
       scale = SymmetricSearch.largest(x, from, SIZE) / -(levels / 2);
-      rounding = levels / 2 + 0.5f;
+      rounding = (levels + 1) / 2f;
     }
     Bytes.putHalf(out, at, scale);
     float inverse = scale == 0 ? 0 : 1 / scale;

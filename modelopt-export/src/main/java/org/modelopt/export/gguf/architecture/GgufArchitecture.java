@@ -27,6 +27,7 @@ public enum GgufArchitecture {
   GPT_OSS("gpt-oss", "GptOssForCausalLM");
 
   private final String id;
+
   private final List<String> classes;
 
   GgufArchitecture(String id, String... classes) {

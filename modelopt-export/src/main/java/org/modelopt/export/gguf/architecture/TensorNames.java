@@ -42,50 +42,35 @@ final class TensorNames {
 
   /** The name of a tensor that stays one tensor; empty for experts and unknown tensors. */
   Optional<String> of(String name) {
-    switch (name) {
-      case "model.embed_tokens.weight" -> {
-        return Optional.of("token_embd.weight");
-      }
-      case "model.norm.weight" -> {
-        return Optional.of("output_norm.weight");
-      }
-      case "lm_head.weight" -> {
-        return Optional.of("output.weight");
-      }
+    return switch (name) {
+      case "model.embed_tokens.weight" -> Optional.of("token_embd.weight");
+      case "model.norm.weight" -> Optional.of("output_norm.weight");
+      case "lm_head.weight" -> Optional.of("output.weight");
       default -> {
         Matcher layer = LAYER.matcher(name);
-        return layer.matches()
+        yield layer.matches()
             ? inLayer(layer.group(2)).map(rest -> "blk." + layer.group(1) + "." + rest)
             : Optional.empty();
       }
-    }
+    };
   }
 
   private Optional<String> inLayer(String name) {
     boolean gemma = architecture.hasUnitOffsetNorms();
-    switch (name) {
-      case "input_layernorm.weight" -> {
-        return Optional.of("attn_norm.weight");
-      }
-      case "post_attention_layernorm.weight" -> {
-        return Optional.of(
-            gemma || architecture == GgufArchitecture.GPT_OSS
-                ? "post_attention_norm.weight"
-                : "ffn_norm.weight");
-      }
-      case "pre_feedforward_layernorm.weight" -> {
-        return gemma ? Optional.of("ffn_norm.weight") : Optional.empty();
-      }
-      case "post_feedforward_layernorm.weight" -> {
-        return gemma ? Optional.of("post_ffw_norm.weight") : Optional.empty();
-      }
-      case "self_attn.sinks" -> {
-        return Optional.of("attn_sinks.weight");
-      }
-      default -> {
-        return matched(name);
-      }
-    }
+    return switch (name) {
+      case "input_layernorm.weight" -> Optional.of("attn_norm.weight");
+      case "post_attention_layernorm.weight" ->
+          Optional.of(
+              gemma || architecture == GgufArchitecture.GPT_OSS
+                  ? "post_attention_norm.weight"
+                  : "ffn_norm.weight");
+      case "pre_feedforward_layernorm.weight" ->
+          gemma ? Optional.of("ffn_norm.weight") : Optional.empty();
+      case "post_feedforward_layernorm.weight" ->
+          gemma ? Optional.of("post_ffw_norm.weight") : Optional.empty();
+      case "self_attn.sinks" -> Optional.of("attn_sinks.weight");
+      default -> matched(name);
+    };
   }
 
   private static Optional<String> matched(String name) {

@@ -43,21 +43,18 @@ final class TensorRules {
           "write NAME.scale, and divide the values by it before they are encoded");
 
   private final GgufFile file;
-  private final GgufArchitecture architecture;
   private final String name;
   private final Findings findings;
   private final Set<String> known = new HashSet<>();
 
-  private TensorRules(
-      GgufFile file, GgufArchitecture architecture, String name, Findings findings) {
+  private TensorRules(GgufFile file, String name, Findings findings) {
     this.file = file;
-    this.architecture = architecture;
     this.name = name;
     this.findings = findings;
   }
 
   static void check(GgufFile file, GgufArchitecture architecture, String name, Findings findings) {
-    TensorRules rules = new TensorRules(file, architecture, name, findings);
+    TensorRules rules = new TensorRules(file, name, findings);
     for (ExpectedTensor expected : ExpectedTensor.of(file, architecture)) {
       rules.check(expected);
     }

@@ -153,7 +153,7 @@ class GgufVerifierTest {
                 "blk.0.ffn_down.weight",
                 b -> {
                   for (int i = 1; i < b.length; i += 18) {
-                    b[i] -= 4; // one off the exponent
+                    b[i] = (byte) (b[i] - 4); // one off the exponent
                   }
                 })),
     ANOTHER_NORM(
