@@ -52,8 +52,8 @@ final class Bytes {
   }
 
   /**
-   * The integer nearest to {@code value}, ties to even, within {@code low} to {@code high}; the same
-   * arithmetic as in lanes. Source of the trick: ggml, {@code nearest_int}.
+   * The integer nearest to {@code value}, ties to even, within {@code low} to {@code high}; the
+   * same arithmetic as in lanes. Source of the trick: ggml, {@code nearest_int}.
    */
   static int near(float value, int low, int high) {
     int nearest = Float.floatToRawIntBits(value + ROUNDER) - ROUNDER_BITS;

@@ -31,8 +31,7 @@ public final class GgmlCodec {
 
   private static BlockCodec vectorBlocks(GgmlType type) {
     return switch (type) {
-      case Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, MXFP4, NVFP4 ->
-          new VectorBlocks(type, scalarBlocks(type));
+      case Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, MXFP4, NVFP4 -> new VectorBlocks(type, scalarBlocks(type));
       case Q2_K, Q4_K, Q5_K -> new MinimumKBlocks(type, new VectorKLoops());
       case Q3_K, Q6_K -> new SymmetricKBlocks(type, new VectorKLoops());
       default -> scalarBlocks(type);

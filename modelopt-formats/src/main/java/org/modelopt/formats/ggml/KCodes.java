@@ -1,8 +1,8 @@
 package org.modelopt.formats.ggml;
 
 /**
- * The bit layouts of the K types: super-blocks of 256 elements. Codes are bytes; packing takes eight
- * of them at a time, in a long.
+ * The bit layouts of the K types: super-blocks of 256 elements. Codes are bytes; packing takes
+ * eight of them at a time, in a long.
  */
 final class KCodes {
   static final int SUPER = 256;

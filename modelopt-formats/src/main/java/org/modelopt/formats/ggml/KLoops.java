@@ -2,7 +2,9 @@ package org.modelopt.formats.ggml;
 
 import org.jspecify.annotations.Nullable;
 
-/** The loops over all elements that K types are made with. All implementations give the same bits. */
+/**
+ * The loops over all elements that K types are made with. All implementations give the same bits.
+ */
 interface KLoops {
   /**
    * Runs a {@link MinimumSearch} over all sub-blocks of a row.
@@ -30,10 +32,19 @@ interface KLoops {
    * {@code low + high} after {@code low} was added.
    */
   void round(
-      float[] x, int from, int n, float addend, float divisor, int low, int high, byte[] codes,
+      float[] x,
+      int from,
+      int n,
+      float addend,
+      float divisor,
+      int low,
+      int high,
+      byte[] codes,
       int at);
 
-  /** Results of a row; an array with a number for each sub-block, see {@link MinimumSearch.Result}. */
+  /**
+   * Results of a row; an array with a number for each sub-block, see {@link MinimumSearch.Result}.
+   */
   final class MinimumResults {
     final float[] scales;
     final float[] depths;

@@ -39,7 +39,14 @@ final class ScalarKLoops implements KLoops {
 
   @Override
   public void round(
-      float[] x, int from, int n, float addend, float divisor, int low, int high, byte[] codes,
+      float[] x,
+      int from,
+      int n,
+      float addend,
+      float divisor,
+      int low,
+      int high,
+      byte[] codes,
       int at) {
     for (int i = 0; i < n; i++) {
       codes[at + i] = (byte) (Bytes.near((x[from + i] + addend) / divisor, -low, high) + low);

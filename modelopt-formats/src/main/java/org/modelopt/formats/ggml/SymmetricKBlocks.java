@@ -70,9 +70,7 @@ final class SymmetricKBlocks implements BlockCodec {
     int code(int j, int i) {
       return results == null
           ? (int) codes[j * SIZE + i]
-          : results
-              .get(block * COUNT + j)
-              .code(x[block * SUPER + j * SIZE + i], levels);
+          : results.get(block * COUNT + j).code(x[block * SUPER + j * SIZE + i], levels);
     }
   }
 

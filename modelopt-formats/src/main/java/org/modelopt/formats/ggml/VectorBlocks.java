@@ -113,10 +113,19 @@ final class VectorBlocks implements BlockCodec {
     return x[i];
   }
 
-  /** Codes {@code trunc((x - offset) * inverse + rounding)}, the fifth bits of 32 and the nibbles. */
+  /**
+   * Codes {@code trunc((x - offset) * inverse + rounding)}, the fifth bits of 32 and the nibbles.
+   */
   private static void finish(
-      float[] x, int from, float offset, float inverse, float rounding, int levels, byte[] codes,
-      byte[] out, int at) {
+      float[] x,
+      int from,
+      float offset,
+      float inverse,
+      float rounding,
+      int levels,
+      byte[] codes,
+      byte[] out,
+      int at) {
     int high = 0;
     for (int i = 0; i < 32; i += COUNT) {
       FloatVector quotient = load(x, from + i).sub(offset).mul(inverse).add(rounding);

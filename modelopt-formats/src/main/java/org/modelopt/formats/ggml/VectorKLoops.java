@@ -19,7 +19,14 @@ final class VectorKLoops implements KLoops {
 
   @Override
   public void round(
-      float[] x, int from, int n, float addend, float divisor, int low, int high, byte[] codes,
+      float[] x,
+      int from,
+      int n,
+      float addend,
+      float divisor,
+      int low,
+      int high,
+      byte[] codes,
       int at) {
     for (int i = 0; i < n; i += Lanes.COUNT) {
       FloatVector quotient =

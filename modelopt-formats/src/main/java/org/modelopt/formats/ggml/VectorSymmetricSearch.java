@@ -9,7 +9,9 @@ import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
 import org.jspecify.annotations.Nullable;
 
-/** {@link SymmetricSearch#run} in lanes. Arrays hold element i of lane k at {@code i * COUNT + k}. */
+/**
+ * {@link SymmetricSearch#run} in lanes. Arrays hold element i of lane k at {@code i * COUNT + k}.
+ */
 final class VectorSymmetricSearch {
   private static final int COUNT = Lanes.COUNT;
 
