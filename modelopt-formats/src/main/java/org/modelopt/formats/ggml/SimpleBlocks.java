@@ -62,8 +62,9 @@ final class SimpleBlocks implements BlockCodec {
       rounding = 0.5f;
       Bytes.putHalf(out, at + 2, min);
     } else {
+      int half = levels / 2;
       offset = 0;
-      scale = SymmetricSearch.largest(x, from, SIZE) / -(levels / 2);
+      scale = SymmetricSearch.largest(x, from, SIZE) / -half;
       rounding = (levels + 1) / 2f;
     }
     Bytes.putHalf(out, at, scale);

@@ -74,11 +74,12 @@ final class VectorBlocks implements BlockCodec {
 
   private static void symmetric(float[] x, int columns, int levels, byte[] codes, byte[] out) {
     int blockBytes = levels == 16 ? 18 : 22;
+    int half = levels / 2;
     for (int from = 0, at = 0; from < columns; from += 32, at += blockBytes) {
-      float scale = largest(x, from) / -(levels / 2);
+      float scale = largest(x, from) / -half;
       Bytes.putHalf(out, at, scale);
       float inverse = scale == 0 ? 0 : 1 / scale;
-      finish(x, from, 0, inverse, levels / 2 + 0.5f, levels, codes, out, at + 2);
+      finish(x, from, 0, inverse, half + 0.5f, levels, codes, out, at + 2);
     }
   }
 
