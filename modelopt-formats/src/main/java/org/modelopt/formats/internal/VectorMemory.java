@@ -45,11 +45,14 @@ final class VectorMemory {
   private VectorMemory() {}
 
   static float load(Strip strip, DType dtype, MemorySegment segment, long offset) {
-    return switch (dtype) {
-      case BF16 -> loadBf16(strip, segment, offset);
-      case F16 -> loadF16(strip, segment, offset);
-      default -> loadF32(strip, segment, offset);
-    };
+    float amax =
+        switch (dtype) {
+          case BF16 -> loadBf16(strip, segment, offset);
+          case F16 -> loadF16(strip, segment, offset);
+          default -> loadF32(strip, segment, offset);
+        };
+    strip.narrow = dtype != DType.F32 && amax < 0x1p60f;
+    return amax;
   }
 
   private static float loadF32(Strip strip, MemorySegment segment, long offset) {
