@@ -1,19 +1,19 @@
 package org.modelopt.formats.internal;
 
+import static jdk.incubator.vector.VectorOperators.I2S;
 import static jdk.incubator.vector.VectorOperators.L2S;
 import static jdk.incubator.vector.VectorOperators.LSHL;
 import static jdk.incubator.vector.VectorOperators.LSHR;
 import static org.modelopt.formats.internal.VectorShapes.HALF_SHORTS;
 import static org.modelopt.formats.internal.VectorShapes.HAS_QUARTER;
 import static org.modelopt.formats.internal.VectorShapes.LANES;
+import static org.modelopt.formats.internal.VectorShapes.LITTLE;
 import static org.modelopt.formats.internal.VectorShapes.QUARTER_SHORTS;
 import static org.modelopt.formats.internal.VectorShapes.SHORTS;
-import static org.modelopt.formats.internal.VectorShapes.narrowToShorts;
 import static org.modelopt.formats.internal.VectorShapes.widen;
 
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.IntVector;
-import jdk.incubator.vector.LongVector;
 import jdk.incubator.vector.ShortVector;
 import org.modelopt.tensor.DType;
 
@@ -41,39 +41,60 @@ final class GroupPeaks {
     int group = strip.group();
     int lanes = SHORTS.length();
     int n = whole * group / lanes * lanes;
-    short[] peaks = strip.peaks;
-    for (int i = 0; i < n; i += lanes) {
-      quarter(VectorAmax.magnitudes16(segment, offset + 2L * i)).intoArray(peaks, i >>> 2);
-    }
+    quartersOfMemory(strip.peaks, n, segment, offset);
     int left = n / 4;
     int perGroup = group / 4;
     for (; perGroup >= 4; perGroup /= 4, left /= 4) {
-      for (int i = 0; i < left; i += lanes) {
-        quarter(ShortVector.fromArray(SHORTS, peaks, i)).intoArray(peaks, i >>> 2);
-      }
+      quarters(strip.peaks, left);
     }
     if (perGroup == 2) {
-      for (int i = 0; i < left; i += lanes) {
-        narrowToShorts(pairs(ShortVector.fromArray(SHORTS, peaks, i)).reinterpretAsInts())
-            .intoArray(peaks, i >>> 1);
-      }
+      halves(strip.peaks, left);
     }
     int groups = n / group;
     toFloats(strip, groups, dtype);
     return groups;
   }
 
-  /** The larger of the two halves in the lower half of each 32-bit lane. */
-  private static ShortVector pairs(ShortVector a) {
-    return a.max(a.reinterpretAsInts().lanewise(LSHR, 16).reinterpretAsShorts());
+  /** The largest magnitude of each four elements. */
+  private static void quartersOfMemory(short[] peaks, int n, MemorySegment segment, long offset) {
+    ShortVector magnitude = ShortVector.broadcast(SHORTS, (short) 0x7FFF);
+    int lanes = SHORTS.length();
+    for (int i = 0; i < n; i += lanes) {
+      ShortVector a =
+          ShortVector.fromMemorySegment(SHORTS, segment, offset + 2L * i, LITTLE).and(magnitude);
+      ShortVector twos = a.max(a.reinterpretAsInts().lanewise(LSHR, 16).reinterpretAsShorts());
+      ShortVector fours =
+          twos.max(twos.reinterpretAsLongs().lanewise(LSHR, 32).reinterpretAsShorts());
+      ShortVector narrow =
+          (ShortVector) fours.reinterpretAsLongs().convertShape(L2S, QUARTER_SHORTS, 0);
+      narrow.intoArray(peaks, i >>> 2);
+    }
   }
 
-  /** The largest of each four. */
-  private static ShortVector quarter(ShortVector a) {
-    ShortVector pairs = pairs(a);
-    LongVector longs = pairs.reinterpretAsLongs();
-    ShortVector quads = pairs.max(longs.lanewise(LSHR, 32).reinterpretAsShorts());
-    return (ShortVector) quads.reinterpretAsLongs().convertShape(L2S, QUARTER_SHORTS, 0);
+  /** The largest of each four, in place. */
+  private static void quarters(short[] peaks, int n) {
+    int lanes = SHORTS.length();
+    for (int i = 0; i < n; i += lanes) {
+      ShortVector a = ShortVector.fromArray(SHORTS, peaks, i);
+      ShortVector twos = a.max(a.reinterpretAsInts().lanewise(LSHR, 16).reinterpretAsShorts());
+      ShortVector fours =
+          twos.max(twos.reinterpretAsLongs().lanewise(LSHR, 32).reinterpretAsShorts());
+      ShortVector narrow =
+          (ShortVector) fours.reinterpretAsLongs().convertShape(L2S, QUARTER_SHORTS, 0);
+      narrow.intoArray(peaks, i >>> 2);
+    }
+  }
+
+  /** The larger of each two, in place. */
+  private static void halves(short[] peaks, int n) {
+    int lanes = SHORTS.length();
+    for (int i = 0; i < n; i += lanes) {
+      ShortVector a = ShortVector.fromArray(SHORTS, peaks, i);
+      ShortVector twos = a.max(a.reinterpretAsInts().lanewise(LSHR, 16).reinterpretAsShorts());
+      ShortVector narrow =
+          (ShortVector) twos.reinterpretAsInts().convertShape(I2S, HALF_SHORTS, 0);
+      narrow.intoArray(peaks, i >>> 1);
+    }
   }
 
   private static void toFloats(Strip strip, int groups, DType dtype) {

@@ -6,15 +6,16 @@ import static jdk.incubator.vector.VectorOperators.I2F;
 import static jdk.incubator.vector.VectorOperators.LSHL;
 import static jdk.incubator.vector.VectorOperators.MAX;
 import static org.modelopt.formats.internal.VectorShapes.FLOATS;
+import static org.modelopt.formats.internal.VectorShapes.INTS;
 import static org.modelopt.formats.internal.VectorShapes.LANES;
 import static org.modelopt.formats.internal.VectorShapes.QUARTER_BYTES;
 import static org.modelopt.formats.internal.VectorShapes.floats;
 import static org.modelopt.formats.internal.VectorShapes.ints;
-import static org.modelopt.formats.internal.VectorShapes.widen;
 
 import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorOperators;
 import org.modelopt.numeric.CodebookFormat;
 import org.modelopt.numeric.FloatFormat;
 import org.modelopt.numeric.IntFormat;
@@ -48,17 +49,32 @@ final class VectorDecode {
     return !(largest <= Float.MAX_VALUE);
   }
 
-  /** Returns the largest code without its sign. */
+  /** Returns the largest code without its sign. See {@link FloatConstants}. */
   private static int floatValues(Strip strip, int end, FloatConstants c) {
-    IntVector largest = ints(0);
+    IntVector largest = IntVector.zero(INTS);
+    IntVector magnitudeMask = IntVector.broadcast(INTS, c.magnitudeMask());
+    IntVector bias = IntVector.broadcast(INTS, c.bias());
+    IntVector signBit = IntVector.broadcast(INTS, 0x80000000);
+    IntVector zero = IntVector.zero(INTS);
+    FloatVector smallestNormal =
+        FloatVector.broadcast(FLOATS, Float.intBitsToFloat(c.minExponent()));
     float[] x = strip.x;
     byte[] packed = strip.codes;
     float[] divisor = strip.divisor;
     int shift = VectorGroups.shift(strip);
+    int fieldShift = c.shift();
+    int signShift = c.signShift();
     for (int i = 0; i < end; i += LANES) {
-      IntVector codes = widen(ByteVector.fromArray(QUARTER_BYTES, packed, i));
-      largest = largest.max(codes.lanewise(AND, c.magnitudeMask()));
-      VectorFloats.values(codes, c).mul(floats(divisor[i >>> shift])).intoArray(x, i);
+      ByteVector bytes = ByteVector.fromArray(QUARTER_BYTES, packed, i);
+      IntVector codes = (IntVector) bytes.convertShape(VectorOperators.ZERO_EXTEND_B2I, INTS, 0);
+      IntVector fields = codes.and(magnitudeMask);
+      largest = largest.max(fields);
+      FloatVector normal = fields.lanewise(LSHL, fieldShift).add(bias).reinterpretAsFloats();
+      IntVector correction = normal.sub(smallestNormal).reinterpretAsInts().min(zero);
+      IntVector magnitude = normal.add(correction.reinterpretAsFloats()).reinterpretAsInts();
+      IntVector sign = codes.lanewise(LSHL, signShift).and(signBit);
+      FloatVector d = FloatVector.broadcast(FLOATS, divisor[i >>> shift]);
+      magnitude.or(sign).reinterpretAsFloats().mul(d).intoArray(x, i);
     }
     return largest.reduceLanes(MAX);
   }
@@ -74,10 +90,15 @@ final class VectorDecode {
     int shift = VectorGroups.shift(strip);
     for (int i = 0; i < end; i += LANES) {
       int g = i >>> shift;
-      IntVector codes = widen(ByteVector.fromArray(QUARTER_BYTES, packed, i));
-      IntVector whole = codes.lanewise(LSHL, unused).lanewise(ASHR, unused).sub(zeroPoint[g]);
+      ByteVector bytes = ByteVector.fromArray(QUARTER_BYTES, packed, i);
+      IntVector codes = (IntVector) bytes.convertShape(VectorOperators.ZERO_EXTEND_B2I, INTS, 0);
+      IntVector whole =
+          codes
+              .lanewise(LSHL, unused)
+              .lanewise(ASHR, unused)
+              .sub(IntVector.broadcast(INTS, zeroPoint[g]));
       FloatVector steps = (FloatVector) whole.convertShape(I2F, FLOATS, 0);
-      steps.mul(floats(divisor[g])).intoArray(x, i);
+      steps.mul(FloatVector.broadcast(FLOATS, divisor[g])).intoArray(x, i);
     }
   }
 

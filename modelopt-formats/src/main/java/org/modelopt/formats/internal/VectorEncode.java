@@ -1,17 +1,19 @@
 package org.modelopt.formats.internal;
 
-import static jdk.incubator.vector.VectorOperators.AND;
 import static jdk.incubator.vector.VectorOperators.GT;
 import static jdk.incubator.vector.VectorOperators.LSHR;
 import static jdk.incubator.vector.VectorOperators.XOR;
 import static org.modelopt.formats.internal.VectorShapes.FLOATS;
 import static org.modelopt.formats.internal.VectorShapes.INTS;
 import static org.modelopt.formats.internal.VectorShapes.LANES;
+import static org.modelopt.formats.internal.VectorShapes.QUARTER_BYTES;
 import static org.modelopt.formats.internal.VectorShapes.ints;
 import static org.modelopt.formats.internal.VectorShapes.narrowToBytes;
 
+import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorOperators;
 import org.modelopt.formats.codec.CodebookCodec;
 import org.modelopt.formats.codec.FloatCodec;
 import org.modelopt.formats.internal.Encoding.Variant;
@@ -22,6 +24,9 @@ import org.modelopt.numeric.IntFormat;
 /**
  * Codes of the floats of a strip: first all quotients, then their codes. What is left behind whole
  * vectors is done by the plain form.
+ *
+ * <p>Hot loops are written out, here and in the other classes: a call that takes or returns vectors
+ * and that the compiler chooses not to inline allocates them.
  */
 final class VectorEncode {
   /**
@@ -66,28 +71,52 @@ final class VectorEncode {
     }
   }
 
+  /** See {@link FloatConstants}. */
   private static void floatCodes(Strip strip, int end, FloatConstants c) {
     float[] x = strip.x;
     byte[] codes = strip.codes;
+    IntVector magnitudeMask = IntVector.broadcast(INTS, 0x7FFFFFFF);
+    IntVector exponentMask = IntVector.broadcast(INTS, 0x7F800000);
+    IntVector maxBits = IntVector.broadcast(INTS, c.maxBits());
+    IntVector minExponent = IntVector.broadcast(INTS, c.minExponent());
+    IntVector roundingBits = IntVector.broadcast(INTS, c.roundingBits());
+    IntVector signMask = IntVector.broadcast(INTS, c.signMask());
+    int shift = c.shift();
+    int signShift = c.signShift();
     for (int i = 0; i < end; i += LANES) {
-      FloatVector quotient = FloatVector.fromArray(FLOATS, x, i);
-      narrowToBytes(VectorFloats.codes(quotient, c)).intoArray(codes, i);
+      IntVector bits = FloatVector.fromArray(FLOATS, x, i).reinterpretAsInts();
+      IntVector a = bits.and(magnitudeMask).min(maxBits);
+      IntVector e = a.and(exponentMask).max(minExponent);
+      FloatVector rounder = e.add(roundingBits).reinterpretAsFloats();
+      IntVector rounded = a.reinterpretAsFloats().add(rounder).reinterpretAsInts();
+      IntVector magnitude = rounded.add(e.lanewise(LSHR, shift));
+      IntVector sign = bits.lanewise(LSHR, signShift).and(signMask);
+      ByteVector narrow =
+          (ByteVector) magnitude.or(sign).convertShape(VectorOperators.I2B, QUARTER_BYTES, 0);
+      narrow.intoArray(codes, i);
     }
   }
 
   private static void intCodes(Strip strip, int end, IntFormat f) {
-    int mask = (1 << f.bits()) - 1;
     int shift = VectorGroups.shift(strip);
     float[] x = strip.x;
     byte[] codes = strip.codes;
     int[] zeroPoints = strip.zeroPoint;
+    FloatVector rounder = FloatVector.broadcast(FLOATS, ROUNDER);
+    IntVector mask = IntVector.broadcast(INTS, (1 << f.bits()) - 1);
+    int low = ROUNDER_BITS + f.min();
+    int high = ROUNDER_BITS + f.max();
     for (int i = 0; i < end; i += LANES) {
-      IntVector zeroPoint = ints(zeroPoints[i >>> shift]);
-      IntVector steps = FloatVector.fromArray(FLOATS, x, i).add(ROUNDER).reinterpretAsInts();
-      IntVector low = ints(ROUNDER_BITS + f.min()).sub(zeroPoint);
-      IntVector high = ints(ROUNDER_BITS + f.max()).sub(zeroPoint);
-      IntVector whole = steps.max(low).min(high).add(zeroPoint);
-      narrowToBytes(whole.lanewise(AND, mask)).intoArray(codes, i);
+      int zero = zeroPoints[i >>> shift];
+      IntVector steps = FloatVector.fromArray(FLOATS, x, i).add(rounder).reinterpretAsInts();
+      IntVector whole =
+          steps
+              .max(IntVector.broadcast(INTS, low - zero))
+              .min(IntVector.broadcast(INTS, high - zero))
+              .add(IntVector.broadcast(INTS, zero));
+      ByteVector narrow =
+          (ByteVector) whole.and(mask).convertShape(VectorOperators.I2B, QUARTER_BYTES, 0);
+      narrow.intoArray(codes, i);
     }
   }
 

@@ -48,7 +48,8 @@ final class VectorGroups {
     int shift = shift(strip);
     int end = wholeVectors(strip);
     for (int i = 0; i < end; i += LANES) {
-      FloatVector.fromArray(FLOATS, x, i).div(floats(divisor[i >>> shift])).intoArray(x, i);
+      FloatVector d = FloatVector.broadcast(FLOATS, divisor[i >>> shift]);
+      FloatVector.fromArray(FLOATS, x, i).div(d).intoArray(x, i);
     }
   }
 
@@ -69,11 +70,12 @@ final class VectorGroups {
     int end = wholeVectors(strip);
     for (int i = 0; i < end; i += LANES) {
       int g = i >>> shift;
-      FloatVector r = floats(reciprocal[g]);
+      FloatVector d = FloatVector.broadcast(FLOATS, divisor[g]);
+      FloatVector r = FloatVector.broadcast(FLOATS, reciprocal[g]);
       FloatVector v = FloatVector.fromArray(FLOATS, x, i);
       FloatVector q = v.mul(r);
       // Subtracted in this order, zero keeps its sign.
-      FloatVector excess = q.fma(floats(divisor[g]), v.neg());
+      FloatVector excess = q.fma(d, v.neg());
       excess.neg().fma(r, q).intoArray(x, i);
     }
   }
