@@ -75,9 +75,10 @@ public final class QuantizationReport {
     Map<String, Long> tokens = new LinkedHashMap<>();
     for (Layer layer : quantized.model().layers()) {
       for (InputGroup group : layer.inputGroups()) {
-        long rows = Optional.ofNullable(quantized.statistics().get(group.name()))
-            .map(Statistics::rows)
-            .orElse(0L);
+        long rows =
+            Optional.ofNullable(quantized.statistics().get(group.name()))
+                .map(Statistics::rows)
+                .orElse(0L);
         group.linears().forEach(linear -> tokens.put(linear.name(), rows));
       }
     }
@@ -159,8 +160,7 @@ public final class QuantizationReport {
               outliers.add(c);
             }
           }
-          activations.add(
-              new Report.Activation(name, seen.rows(), seen.amax(), median, outliers));
+          activations.add(new Report.Activation(name, seen.rows(), seen.amax(), median, outliers));
         });
     return activations;
   }
