@@ -24,6 +24,14 @@ public interface Backend extends AutoCloseable {
   /** One line for logs: device, library and rung of each kind of kernel. */
   String description();
 
+  /**
+   * What computes, as far as bits of results depend on it: backends of equal arithmetic give equal
+   * results. The number of threads is no part of it.
+   */
+  default String arithmetic() {
+    return description();
+  }
+
   /** The host threads of this backend. */
   Workers workers();
 
@@ -64,7 +72,9 @@ public interface Backend extends AutoCloseable {
 
   /**
    * Causal attention; q {@code [t, heads * headSize]}, k {@code [t, kvHeads * headSize]}, v {@code
-   * [t, kvHeads * valueHeadSize]}, result {@code [t, heads * valueHeadSize]}. Softmax in float32.
+   * [t, kvHeads * valueHeadSize]}, result {@code [t, heads * valueHeadSize]}. Softmax in float32;
+   * the weights {@code e^(score - max)} are rounded to the type of q where they are multiplied with
+   * values, and the sum of these products is divided by the sum of the unrounded weights.
    *
    * <p>With one sequence, k and v may have more rows than q: those of the positions before the
    * first query, kept from earlier calls.
@@ -86,6 +96,16 @@ public interface Backend extends AutoCloseable {
 
   /** {@code x + y}, elementwise. */
   Tensor add(Tensor x, Tensor y, Scope scope);
+
+  /**
+   * Column c of {@code x} {@code [t, c]} times {@code factors[c]}. This form works on the host;
+   * devices with memory of their own do better.
+   *
+   * @param factors F32 or BF16 {@code [c]} on the device
+   */
+  default Tensor scaleColumns(Tensor x, Tensor factors, Scope scope) {
+    return HostColumns.scale(this, x, factors, scope);
+  }
 
   /** {@code factor * x}, elementwise. */
   Tensor scale(Tensor x, float factor, Scope scope);
@@ -116,8 +136,22 @@ public interface Backend extends AutoCloseable {
    */
   Tensor mixRows(List<Tensor> sources, int[] rows, float[] weights, int each, Scope scope);
 
+  /**
+   * Copies all rows of {@code rows} {@code [t, c]} into {@code target} {@code [n, c]} of the same
+   * type, from row {@code at} on.
+   */
+  void copyRows(Tensor rows, Tensor target, long at);
+
   /** What the rows of {@code x} {@code [t, c]} look like per channel. */
   ChannelSummary summarize(Tensor x);
+
+  /**
+   * Summaries of many matrices of {@code channels} columns together, in the order in which they
+   * come; where the device works behind the caller, without waiting for each.
+   */
+  default ChannelObserver observeChannels(int channels) {
+    return new HostChannelObserver(this, channels);
+  }
 
   /**
    * Log-likelihoods {@code log softmax(logits)[target]} in float64, one per row of {@code logits}

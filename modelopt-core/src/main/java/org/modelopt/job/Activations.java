@@ -100,6 +100,11 @@ public final class Activations implements AutoCloseable {
     return store.samples();
   }
 
+  /** Bytes of all activations. */
+  public long byteSize() {
+    return IntStream.range(0, samples()).mapToLong(i -> store.info(i, "").byteSize()).sum();
+  }
+
   /** Bytes held in a file because memory for activations was used up. */
   public long spilledBytes() {
     return store.spilledBytes();
@@ -123,6 +128,12 @@ public final class Activations implements AutoCloseable {
       }
       tick.tick();
     }
+  }
+
+  /** Runs {@code layer} on one sample; the result lives in {@code scope}, the activations stay. */
+  public Tensor output(
+      int sample, Layer layer, LayerParameters parameters, Pass pass, Scope scope) {
+    return run(sample, layer, parameters, pass, scope);
   }
 
   private Tensor run(int sample, Layer layer, LayerParameters parameters, Pass pass, Scope scope) {

@@ -10,7 +10,6 @@ import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.SequencedMap;
-import org.modelopt.compute.Precision;
 import org.modelopt.config.Config;
 import org.modelopt.config.Recipes;
 import org.modelopt.model.Model;
@@ -30,14 +29,11 @@ public final class Fingerprint {
 
   /** The digests, each under the name of what it is of. */
   public static SequencedMap<String, String> of(
-      String version,
-      Model model,
-      List<Config> configs,
-      List<Tensor> samples,
-      Precision precision) {
+      String version, Model model, List<Config> configs, List<Tensor> samples, Pass pass) {
     SequencedMap<String, String> parts = new LinkedHashMap<>();
     parts.put("version", version);
-    parts.put("precision", precision.name());
+    parts.put("precision", pass.precision().name());
+    parts.put("device", pass.backend().arithmetic());
     parts.put("config", configs(configs));
     parts.put("data", samples(samples));
     parts.put("model", model(model.tensors()));

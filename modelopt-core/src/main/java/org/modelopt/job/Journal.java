@@ -24,8 +24,12 @@ import org.slf4j.LoggerFactory;
 /**
  * What a job has done so far, on disk. After each layer its decisions and statistics and the inputs
  * of the next layer are durable, and only then is the layer's record, with sizes and checksums,
- * moved to its name; so a record that is there means that everything it names was complete. A job
- * that is killed at any moment loses at most the layer it was working on.
+ * moved to its name; so a record that is there means that everything it names was complete.
+ *
+ * <p>Inputs are large, so they are kept only as often as {@link WriteBudget} allows; without them
+ * the layer's decisions are on disk all the same, but a job that goes on does so from the newest
+ * inputs. A job that is killed at any moment thus loses the layer it was working on and, where
+ * writing is slow beside computing, those since the last inputs.
  *
  * <p>Files: {@code job.txt} (the {@link Fingerprint}), {@code layer-N.txt} (the record), {@code
  * layer-N.safetensors}, {@code inputs-N.safetensors} (only the newest), {@code lock}.
@@ -33,13 +37,17 @@ import org.slf4j.LoggerFactory;
 public final class Journal implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Journal.class);
 
+  private static final String FINGERPRINT = "job.txt";
+
   private final Path directory;
   private final FileChannel lock;
+  private final WriteBudget budget;
   private int completed;
 
-  private Journal(Path directory, FileChannel lock) {
+  private Journal(Path directory, FileChannel lock, WriteBudget budget) {
     this.directory = directory;
     this.lock = lock;
+    this.budget = budget;
   }
 
   /**
@@ -50,12 +58,17 @@ public final class Journal implements AutoCloseable {
    *     written
    */
   public static Journal open(Path directory, SequencedMap<String, String> fingerprint) {
+    return open(directory, fingerprint, new WriteBudget(System::nanoTime));
+  }
+
+  static Journal open(
+      Path directory, SequencedMap<String, String> fingerprint, WriteBudget budget) {
     try {
       Files.createDirectories(directory);
       FileChannel lock =
           FileChannel.open(
               directory.resolve("lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
-      Journal journal = new Journal(directory, lock);
+      Journal journal = new Journal(directory, lock, budget);
       try {
         journal.acquire();
         journal.check(fingerprint);
@@ -68,6 +81,11 @@ public final class Journal implements AutoCloseable {
     } catch (IOException e) {
       throw failure(directory, e);
     }
+  }
+
+  /** Whether {@code directory} holds the journal of a job. */
+  public static boolean isIn(Path directory) {
+    return Files.exists(directory.resolve(FINGERPRINT));
   }
 
   private static ModelOptException failure(Path path, IOException e) {
@@ -89,7 +107,7 @@ public final class Journal implements AutoCloseable {
   }
 
   private void check(SequencedMap<String, String> fingerprint) throws IOException {
-    Path file = directory.resolve("job.txt");
+    Path file = directory.resolve(FINGERPRINT);
     if (!Files.exists(file)) {
       String text =
           fingerprint.entrySet().stream()
@@ -120,9 +138,36 @@ public final class Journal implements AutoCloseable {
     return count;
   }
 
-  /** Number of layers, from the first on, that are done. */
-  public int completedLayers() {
-    return completed;
+  /**
+   * The layer to go on with: the first that is not done or, if that one reads samples and its
+   * inputs were not kept, the last before it whose inputs are there. Records from there on are
+   * forgotten.
+   *
+   * @param lastObserved last layer that reads samples, -1 if none does
+   * @throws ModelOptException if a record cannot be read or removed
+   */
+  public int resume(int lastObserved) {
+    try {
+      int layer = completed;
+      while (layer > 0 && layer <= lastObserved && !isRecorded(layer - 1, inputs(layer))) {
+        layer--;
+      }
+      for (int later = completed - 1; later >= layer; later--) {
+        Files.delete(record(later));
+      }
+      completed = layer;
+      return layer;
+    } catch (IOException e) {
+      throw failure(directory, e);
+    }
+  }
+
+  private boolean isRecorded(int layer, Path file) throws IOException {
+    return Files.exists(file) && text(record(layer)).contains(file.getFileName() + " ");
+  }
+
+  private static String text(Path record) throws IOException {
+    return Files.readString(record, StandardCharsets.UTF_8);
   }
 
   private Path record(int layer) {
@@ -140,24 +185,45 @@ public final class Journal implements AutoCloseable {
   /**
    * Makes a layer durable.
    *
-   * @param next inputs of the next layer, if it will be run
+   * @param next inputs of the next layer, if it will read any
+   * @return the step with its large tensors in the journal
    */
-  public void commit(int layer, JobStep step, Optional<Activations> next) {
+  public JobStep commit(int layer, JobStep step, Optional<Activations> next) {
     try {
       Files.deleteIfExists(decisions(layer)); // left by a job that was killed
       DecisionFile.write(decisions(layer), step);
-      StringBuilder text = new StringBuilder(describe(decisions(layer)));
-      if (next.isPresent()) {
-        Files.deleteIfExists(inputs(layer + 1));
-        next.get().write(inputs(layer + 1));
-        text.append(describe(inputs(layer + 1)));
+      flush(decisions(layer));
+      String text = describe(decisions(layer));
+      boolean kept = next.isPresent() && budget.allows(next.get().byteSize());
+      if (kept) {
+        text += keep(inputs(layer + 1), next.get());
       }
       flushDirectory();
-      writeDurably(record(layer), text.toString());
-      Files.deleteIfExists(inputs(layer));
+      writeDurably(record(layer), text);
+      if (kept || next.isEmpty()) {
+        removeInputsUpTo(layer);
+      }
       completed = layer + 1;
+      return DecisionFile.read(decisions(layer), step.decisions().size());
     } catch (IOException e) {
       throw failure(directory, e);
+    }
+  }
+
+  /** Writes inputs durably and gives their line of a record. */
+  private String keep(Path file, Activations inputs) throws IOException {
+    Files.deleteIfExists(file);
+    budget.begin();
+    inputs.write(file);
+    flush(file);
+    String line = describe(file);
+    budget.end(inputs.byteSize());
+    return line;
+  }
+
+  private void removeInputsUpTo(int layer) throws IOException {
+    for (int older = layer; older > 0 && Files.deleteIfExists(inputs(older)); older--) {
+      LOG.trace("{}: inputs of layer {} removed", directory, older);
     }
   }
 
@@ -183,8 +249,7 @@ public final class Journal implements AutoCloseable {
 
   private void verify(int layer, Path file) {
     try {
-      if (!Files.exists(file)
-          || !Files.readString(record(layer), StandardCharsets.UTF_8).contains(describe(file))) {
+      if (!Files.exists(file) || !text(record(layer)).contains(describe(file))) {
         throw new ModelOptException(
             file + ": is missing or damaged; remove " + directory + " and start the job again");
       }
@@ -193,11 +258,14 @@ public final class Journal implements AutoCloseable {
     }
   }
 
-  /** Flushes {@code file} and gives its line of a record: name, bytes, CRC-32C. */
-  private static String describe(Path file) throws IOException {
+  private static void flush(Path file) throws IOException {
     try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
       channel.force(true);
     }
+  }
+
+  /** The line of {@code file} in a record: name, bytes, CRC-32C. */
+  private static String describe(Path file) throws IOException {
     CRC32C crc = new CRC32C();
     byte[] buffer = new byte[1 << 16];
     try (InputStream in = Files.newInputStream(file)) {
@@ -211,9 +279,7 @@ public final class Journal implements AutoCloseable {
   private void writeDurably(Path file, String text) throws IOException {
     Path unfinished = file.resolveSibling(file.getFileName() + ".new");
     Files.writeString(unfinished, text, StandardCharsets.UTF_8);
-    try (FileChannel channel = FileChannel.open(unfinished, StandardOpenOption.WRITE)) {
-      channel.force(true);
-    }
+    flush(unfinished);
     Files.move(
         unfinished, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
     flushDirectory();

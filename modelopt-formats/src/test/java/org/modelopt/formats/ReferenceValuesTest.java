@@ -36,8 +36,7 @@ import org.modelopt.tensor.Tensor;
 class ReferenceValuesTest {
   private static final QuantSpec INT8_NARROW =
       QuantSpec.of(new IntFormat(8, IntFormat.Range.NARROW), Granularity.perTensor());
-  private static final QuantSpec INT4 =
-      QuantSpec.of(IntFormat.INT4, Granularity.perTensor());
+  private static final QuantSpec INT4 = QuantSpec.of(IntFormat.INT4, Granularity.perTensor());
   private static final QuantSpec INT4_NARROW =
       QuantSpec.of(new IntFormat(4, IntFormat.Range.NARROW), Granularity.perTensor());
 
@@ -104,8 +103,7 @@ class ReferenceValuesTest {
 
   private QuantizedTensor reference(QuantSpec spec, Tensor x) {
     Quantizer quantizer =
-        Converted.quantizer(spec)
-            .with(Conversion.DEFAULT.withArithmetic(Arithmetic.TORCH_CPU));
+        Converted.quantizer(spec).with(Conversion.DEFAULT.withArithmetic(Arithmetic.TORCH_CPU));
     return Converted.quantized(quantizer, x, arena);
   }
 
@@ -127,7 +125,9 @@ class ReferenceValuesTest {
     assertEquals(1.9999996, squaredError(nvfp4, wide), 1e-6);
   }
 
-  /** Scales 256 and 240 give an error of 1.8203, 384 and 352 one of 1.6528: the latter, per block. */
+  /**
+   * Scales 256 and 240 give an error of 1.8203, 384 and 352 one of 1.6528: the latter, per block.
+   */
   @Test
   void fourOverSixOfARamp() {
     Quantizer quantizer = Converted.quantizer(QuantSpec.NVFP4_FOUR_OVER_SIX);
@@ -139,9 +139,7 @@ class ReferenceValuesTest {
     assertEquals(1.6527778, squaredError(quantizer, four), 1e-6);
     assertArrayEquals(W1_PACKED, Data.unsigned(six.codes()));
     assertArrayEquals(
-        new int[] {
-          238, 222, 221, 204, 204, 171, 170, 137, 16, 33, 50, 67, 68, 85, 101, 102
-        },
+        new int[] {238, 222, 221, 204, 204, 171, 170, 137, 16, 33, 50, 67, 68, 85, 101, 102},
         Data.unsigned(four.codes()));
     double chosen = squaredError(quantizer, quantized);
     assertTrue(chosen <= 1.6527778 + 1e-6, "the better one of each block: " + chosen);
@@ -149,8 +147,7 @@ class ReferenceValuesTest {
 
   private QuantizedTensor underScales(Quantizer quantizer, int... bytes) {
     Scales scales =
-        Scales.allocate(
-            quantizer.spec(), Shape.of(1, 32), quantizer.globalScale(4), arena);
+        Scales.allocate(quantizer.spec(), Shape.of(1, 32), quantizer.globalScale(4), arena);
     for (int i = 0; i < bytes.length; i++) {
       scales.values().segment().setAtIndex(ValueLayout.JAVA_BYTE, i, (byte) bytes[i]);
     }
@@ -218,10 +215,7 @@ class ReferenceValuesTest {
             floats(2.098f, .135f, 3.819f, 2.659f, 9.841f, 9.227f, 8.088f, 8.806f),
             floats(2, .1406f, 3.75f, 2.75f, 10, 9, 8, 9)),
         row(QuantSpec.MXFP8, third, floats(288, 192, 128, 320, 352, 96, 704, 512)),
-        row(
-            QuantSpec.MXFP8,
-            fourth,
-            floats(81920, 81920, 81920, 480, 1536, 11264, 11264, 14336)),
+        row(QuantSpec.MXFP8, fourth, floats(81920, 81920, 81920, 480, 1536, 11264, 11264, 14336)),
         row(
             QuantSpec.MXFP8_E5M2,
             first,
@@ -239,8 +233,7 @@ class ReferenceValuesTest {
             QuantSpec.MXINT8,
             floats(86.013f, 8.952f, 89.435f, 76.524f, 72.668f, 59.243f, 79.387f, 57.657f),
             floats(86, 9, 89, 77, 73, 59, 79, 58)),
-        row(
-            QuantSpec.MXINT8, fourth, floats(78848, 83968, 79872, 0, 1024, 11264, 11264, 14336)),
+        row(QuantSpec.MXINT8, fourth, floats(78848, 83968, 79872, 0, 1024, 11264, 11264, 14336)),
         row(
             QuantSpec.MXFP6,
             sixBit,
@@ -276,8 +269,7 @@ class ReferenceValuesTest {
   void exportedScalesOfGroups() {
     QuantSpec pairs = QuantSpec.int4Block(2);
     Tensor x =
-        Data.tensor(
-            arena, DType.F32, Shape.of(2, 4), 0, .35f, .28f, 7, .49f, .84f, -.77f, .07f);
+        Data.tensor(arena, DType.F32, Shape.of(2, 4), 0, .35f, .28f, 7, .49f, .84f, -.77f, .07f);
     assertArrayEquals(
         floats(.05f, 1, .12f, .11f),
         Converted.quantizer(pairs).scales(x, arena).values().toFloats(),
@@ -298,7 +290,22 @@ class ReferenceValuesTest {
             arena,
             DType.F32,
             Shape.of(4, 4),
-            1, -2, 3, 7, 0, -8, 4, -4, 5, 6, -1, 2, -7, -6, .5f, 1.5f);
+            1,
+            -2,
+            3,
+            7,
+            0,
+            -8,
+            4,
+            -4,
+            5,
+            6,
+            -1,
+            2,
+            -7,
+            -6,
+            .5f,
+            1.5f);
     Quantizer whole = Converted.quantizer(INT4);
     QuantizedTensor ones = whole.quantize(x, Scales.of(Data.scalar(arena, 1)), arena);
     assertArrayEquals(new int[] {1, 142, 67, 199, 149, 166, 15, 34}, rowPairs(ones));
@@ -390,9 +397,7 @@ class ReferenceValuesTest {
   /** Two blocks, the second a hundredth of the first. */
   @Test
   void nvfp4OfTwoBlocks() {
-    float[] b1 = {
-      1, -2, 3, 5, .25f, -.5f, 4.5f, 6, .1f, -.9f, 1.6f, 2.4f, -3.4f, 0, 5.2f, -4.9f
-    };
+    float[] b1 = {1, -2, 3, 5, .25f, -.5f, 4.5f, 6, .1f, -.9f, 1.6f, 2.4f, -3.4f, 0, 5.2f, -4.9f};
     float[] both = new float[32];
     for (int i = 0; i < 16; i++) {
       both[i] = b1[i];

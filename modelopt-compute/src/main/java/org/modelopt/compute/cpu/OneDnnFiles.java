@@ -16,110 +16,183 @@ import java.util.Locale;
 import java.util.zip.CRC32;
 import java.util.zip.CheckedInputStream;
 import org.modelopt.error.DeviceException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
- * Brings oneDNN's shared libraries from their jar into a directory from which the system's loader
+ * OneDNN's shared libraries, brought from their jar into a directory from which the system's loader
  * reads them.
  *
  * <p>The directory is named by the checksums of its files and kept for the next start. A file
  * appears under its name only when it is complete, so that processes that start together do not
- * disturb each other. Where the cache cannot be written, a new private directory for temporary
- * files is used, never one that another user could have prepared.
+ * disturb each other; what is there already is used if its checksum is right and else replaced.
+ * Where the cache cannot be written, a new private directory for temporary files is used, never one
+ * that another user could have prepared; {@link #close} deletes it.
  */
-final class OneDnnFiles {
+final class OneDnnFiles implements AutoCloseable {
   /** System property with the directory for unpacked libraries. */
   static final String CACHE_PROPERTY = "modelopt.cache";
 
-  private static final String FOLDER = "org/bytedeco/dnnl/linux-x86_64/";
+  private static final Logger LOG = LoggerFactory.getLogger(OneDnnFiles.class);
+  private static final String FOLDER = "org/bytedeco/dnnl/";
   private static final List<String> NAMES = List.of("libgomp.so.1", "libdnnl.so.3");
 
-  private OneDnnFiles() {}
+  private final Path directory;
+  private final boolean temporary;
+
+  private OneDnnFiles(Path directory, boolean temporary) {
+    this.directory = directory;
+    this.temporary = temporary;
+  }
 
   /**
-   * The unpacked library.
+   * The files in the directory that {@link #CACHE_PROPERTY} names, or {@code .cache/modelopt} in
+   * the user's home.
    *
-   * @throws DeviceException if there is none for this platform or it cannot be unpacked; the
+   * @throws DeviceException if there are none for this platform or they cannot be unpacked; the
    *     message is a reason
    */
-  static Path library() {
+  static OneDnnFiles unpack() {
+    String chosen = System.getProperty(CACHE_PROPERTY);
+    return unpack(
+        chosen != null
+            ? Path.of(chosen)
+            : Path.of(System.getProperty("user.home", ""), ".cache", "modelopt"));
+  }
+
+  static OneDnnFiles unpack(Path cache) {
+    String platform = platform();
+    List<Source> sources = NAMES.stream().map(name -> Source.find(platform, name)).toList();
+    Path directory = cache.resolve(directoryName(sources));
+    try {
+      if (!directory.isAbsolute()) {
+        throw new IOException("not an absolute path");
+      }
+      copy(sources, Files.createDirectories(directory));
+      return new OneDnnFiles(directory, false);
+    } catch (IOException e) {
+      LOG.info(
+          "oneDNN's library cannot be kept in {} ({}) and is unpacked at each start; name a"
+              + " writable directory with -D{}",
+          directory,
+          e.toString(),
+          CACHE_PROPERTY);
+      return unpackTemporarily(sources, e);
+    }
+  }
+
+  /** This platform as the classifier of the jar. */
+  private static String platform() {
     String os = System.getProperty("os.name", "");
     String arch = System.getProperty("os.arch", "");
-    if (!os.equals("Linux") || !(arch.equals("amd64") || arch.equals("x86_64"))) {
-      throw new DeviceException(
-          "its library is bundled for Linux on x86-64 only and this is %s on %s"
-              .formatted(os, arch));
-    }
-    List<Source> sources = NAMES.stream().map(Source::find).toList();
-    try {
-      return unpack(sources, cache());
-    } catch (IOException first) {
-      try {
-        return unpack(sources, Files.createTempDirectory("modelopt-"));
-      } catch (IOException second) {
-        second.addSuppressed(first);
-        throw new DeviceException(
-            "its library cannot be unpacked to %s (%s) or the temporary directory (%s); name a writable directory with -D%s"
-                .formatted(cache(), first.getMessage(), second.getMessage(), CACHE_PROPERTY),
-            second);
+    if (os.equals("Linux")) {
+      switch (arch) {
+        case "amd64", "x86_64" -> {
+          return "linux-x86_64";
+        }
+        case "aarch64" -> {
+          return "linux-arm64";
+        }
+        default -> {}
       }
     }
+    throw new DeviceException(
+        "its library is used on Linux on x86-64 and arm64 only and this is %s on %s"
+            .formatted(os, arch));
   }
 
-  private static Path cache() {
-    String chosen = System.getProperty(CACHE_PROPERTY);
-    return chosen != null
-        ? Path.of(chosen)
-        : Path.of(System.getProperty("user.home", "."), ".cache", "modelopt");
+  private static OneDnnFiles unpackTemporarily(List<Source> sources, IOException reason) {
+    try {
+      OneDnnFiles files = new OneDnnFiles(Files.createTempDirectory("modelopt-"), true);
+      try {
+        copy(sources, files.directory);
+      } catch (IOException e) {
+        files.close();
+        throw e;
+      }
+      return files;
+    } catch (IOException e) {
+      e.addSuppressed(reason);
+      throw new DeviceException(
+          "its library cannot be unpacked to the temporary directory either: " + e, e);
+    }
   }
 
-  private static Path unpack(List<Source> sources, Path cache) throws IOException {
+  private static String directoryName(List<Source> sources) {
     StringBuilder name = new StringBuilder("onednn");
     for (Source source : sources) {
       name.append(String.format(Locale.ROOT, "-%08x", source.checksum()));
     }
-    Path directory = Files.createDirectories(cache.resolve(name.toString()));
+    return name.toString();
+  }
+
+  private static void copy(List<Source> sources, Path directory) throws IOException {
     for (Source source : sources) {
       source.copyTo(directory.resolve(source.name()));
     }
+  }
+
+  /** The library to load; it finds the others beside it. */
+  Path library() {
     return directory.resolve(NAMES.getLast());
+  }
+
+  /** Deletes what was unpacked for this process only; a library that is loaded stays usable. */
+  @Override
+  public void close() {
+    if (!temporary) {
+      return;
+    }
+    try {
+      for (String name : NAMES) {
+        Files.deleteIfExists(directory.resolve(name));
+      }
+      Files.deleteIfExists(directory);
+    } catch (IOException e) {
+      LOG.warn("the temporary directory {} could not be deleted: {}", directory, e.toString());
+    }
   }
 
   /** One file in a jar or, in an unusual build, in a directory of classes. */
   private record Source(String name, URL url, long byteSize, long checksum) {
-    static Source find(String name) {
-      URL url = OneDnnFiles.class.getClassLoader().getResource(FOLDER + name);
+    static Source find(String platform, String name) {
+      String path = FOLDER + platform + "/" + name;
+      URL url = OneDnnFiles.class.getClassLoader().getResource(path);
       if (url == null) {
         throw new DeviceException(
-            "its library is not on the class path; add org.bytedeco:dnnl with the classifier"
-                + " linux-x86_64");
+            "its library is not on the class path; add org.bytedeco:dnnl with the classifier "
+                + platform);
       }
       try {
         URLConnection connection = url.openConnection();
         if (connection instanceof JarURLConnection jar) {
           jar.setUseCaches(false);
           try (var file = jar.getJarFile()) {
-            var entry = file.getEntry(FOLDER + name);
+            var entry = file.getEntry(path);
             return new Source(name, url, entry.getSize(), entry.getCrc());
           }
         }
-        try (CheckedInputStream in = new CheckedInputStream(url.openStream(), new CRC32())) {
-          long size = in.transferTo(OutputStream.nullOutputStream());
-          return new Source(name, url, size, in.getChecksum().getValue());
+        try (InputStream in = url.openStream()) {
+          CheckedInputStream checked = new CheckedInputStream(in, new CRC32());
+          long size = checked.transferTo(OutputStream.nullOutputStream());
+          return new Source(name, url, size, checked.getChecksum().getValue());
         }
       } catch (IOException e) {
         throw new DeviceException("its library cannot be read from " + url, e);
       }
     }
 
-    /** Leaves a file of the right size alone: it was renamed into place when complete. */
     void copyTo(Path target) throws IOException {
-      if (Files.isRegularFile(target) && Files.size(target) == byteSize) {
+      if (isComplete(target)) {
         return;
       }
       Path part = Files.createTempFile(target.getParent(), name, ".part");
       try {
         try (InputStream in = url.openStream()) {
           Files.copy(in, part, StandardCopyOption.REPLACE_EXISTING);
+        }
+        if (!isComplete(part)) {
+          throw new IOException("%s is damaged after copying from %s".formatted(part, url));
         }
         try (FileChannel channel = FileChannel.open(part, StandardOpenOption.WRITE)) {
           channel.force(true);
@@ -128,6 +201,17 @@ final class OneDnnFiles {
       } finally {
         Files.deleteIfExists(part);
       }
+    }
+
+    private boolean isComplete(Path file) throws IOException {
+      if (!Files.isRegularFile(file) || Files.size(file) != byteSize) {
+        return false;
+      }
+      CRC32 sum = new CRC32();
+      try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
+        sum.update(channel.map(FileChannel.MapMode.READ_ONLY, 0, byteSize));
+      }
+      return sum.getValue() == checksum;
     }
   }
 }

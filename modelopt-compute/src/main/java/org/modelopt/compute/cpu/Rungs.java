@@ -28,8 +28,8 @@ record Rungs(Kernels kernels, MatrixProduct product) {
     if (requested.isPresent() && requested.get() != Rung.ONEDNN) {
       return new Rungs(kernels, blocked);
     }
-    try {
-      OneDnn library = new OneDnn(OneDnnFiles.library());
+    try (OneDnnFiles files = OneDnnFiles.unpack()) {
+      OneDnn library = new OneDnn(files.library());
       try {
         return new Rungs(kernels, new OneDnnProduct(library, blocked, workers, pool));
       } catch (DeviceException e) {

@@ -9,7 +9,9 @@
  * bits at any width. Matrix products go to oneDNN where its library loads.
  *
  * <p>System properties: {@code modelopt.cpu.rung} ({@code scalar}, {@code vector}, {@code onednn})
- * forces one way to compute, {@code modelopt.cpu.vectorBits} (128, 256, 512) the vector width.
+ * forces one way to compute, {@code modelopt.cpu.vectorBits} (128, 256, 512) the vector width,
+ * {@code modelopt.cache} names the directory where oneDNN's library is kept unpacked ({@code
+ * .cache/modelopt} in the user's home).
  */
 @NullMarked
 package org.modelopt.compute.cpu;

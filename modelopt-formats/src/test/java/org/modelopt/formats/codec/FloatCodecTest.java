@@ -84,12 +84,70 @@ class FloatCodecTest {
     assertTies(FloatFormat.E2M1, 0, 1, 1, 2, 2, 4, 4);
     assertTies(
         FloatFormat.E3M2,
-        0, .125f, .125f, .25f, .25f, .375f, .375f, .5f, .5f, .75f, .75f, 1, 1, 1.5f, 1.5f, 2, 2, 3,
-        3, 4, 4, 6, 6, 8, 8, 12, 12, 16, 16, 24, 24);
+        0,
+        .125f,
+        .125f,
+        .25f,
+        .25f,
+        .375f,
+        .375f,
+        .5f,
+        .5f,
+        .75f,
+        .75f,
+        1,
+        1,
+        1.5f,
+        1.5f,
+        2,
+        2,
+        3,
+        3,
+        4,
+        4,
+        6,
+        6,
+        8,
+        8,
+        12,
+        12,
+        16,
+        16,
+        24,
+        24);
     assertTies(
         FloatFormat.E2M3,
-        0, .25f, .25f, .5f, .5f, .75f, .75f, 1, 1, 1.25f, 1.25f, 1.5f, 1.5f, 1.75f, 1.75f, 2, 2,
-        2.5f, 2.5f, 3, 3, 3.5f, 3.5f, 4, 4, 5, 5, 6, 6, 7, 7);
+        0,
+        .25f,
+        .25f,
+        .5f,
+        .5f,
+        .75f,
+        .75f,
+        1,
+        1,
+        1.25f,
+        1.25f,
+        1.5f,
+        1.5f,
+        1.75f,
+        1.75f,
+        2,
+        2,
+        2.5f,
+        2.5f,
+        3,
+        3,
+        3.5f,
+        3.5f,
+        4,
+        4,
+        5,
+        5,
+        6,
+        6,
+        7,
+        7);
   }
 
   private static void assertTies(FloatFormat format, float... expected) {
@@ -107,8 +165,16 @@ class FloatCodecTest {
 
   @ParameterizedTest
   @CsvSource({
-    ".3, .3125", "1.3, 1.25", "17, 16", "19, 20", "464, 448", "500, 448", "-1e9, -448",
-    "0x1p-10, 0", "0x3p-10, 0x1p-8", ".001, 0x1p-9"
+    ".3, .3125",
+    "1.3, 1.25",
+    "17, 16",
+    "19, 20",
+    "464, 448",
+    "500, 448",
+    "-1e9, -448",
+    "0x1p-10, 0",
+    "0x3p-10, 0x1p-8",
+    ".001, 0x1p-9"
   })
   void samplesOfE4m3(float x, float expected) {
     assertEquals(expected, roundTrip(FloatFormat.E4M3, x));

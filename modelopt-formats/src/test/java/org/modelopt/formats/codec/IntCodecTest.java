@@ -94,8 +94,7 @@ class IntCodecTest {
 
   @Test
   void tiesOfCodebooksGoToTheLowerLevel() {
-    CodebookFormat two =
-        new CodebookFormat("two bits", 2, List.of(-1f, 0f, 1f, 2f));
+    CodebookFormat two = new CodebookFormat("two bits", 2, List.of(-1f, 0f, 1f, 2f));
     assertEquals(1, CodebookCodec.encode(two, .5f));
     assertEquals(0, CodebookCodec.encode(two, -.5f));
     assertEquals(2, CodebookCodec.encode(two, Math.nextUp(.5f)));
@@ -103,8 +102,7 @@ class IntCodecTest {
 
   @Test
   void codebooksRoundStochastically() {
-    CodebookFormat two =
-        new CodebookFormat("two bits", 2, List.of(-1f, 0f, 1f, 5f));
+    CodebookFormat two = new CodebookFormat("two bits", 2, List.of(-1f, 0f, 1f, 5f));
     assertEquals(2, CodebookCodec.encodeStochastic(two, 2, .7499));
     assertEquals(3, CodebookCodec.encodeStochastic(two, 2, .75));
     assertEquals(2, CodebookCodec.encodeStochastic(two, 1, .9999));

@@ -12,7 +12,6 @@ import org.modelopt.numeric.Arithmetic;
 import org.modelopt.numeric.CodebookFormat;
 import org.modelopt.numeric.FloatFormat;
 import org.modelopt.numeric.Granularity;
-import org.modelopt.numeric.IntFormat;
 import org.modelopt.numeric.QuantSpec;
 import org.modelopt.numeric.ScaleFormat;
 import org.modelopt.numeric.ScaleRule;
@@ -51,9 +50,7 @@ class ScaleRulesTest {
 
   /** Scale bytes that Model-Optimizer 0.47 writes. */
   @ParameterizedTest
-  @CsvSource({
-    "0, 0", "1, 125", "3, 126", "4, 127", "6, 127", "6.0001, 128", "7, 128", "12, 128"
-  })
+  @CsvSource({"0, 0", "1, 125", "3, 126", "4, 127", "6, 127", "6.0001, 128", "7, 128", "12, 128"})
   void scaleBytesOfMxfp4(float amax, int expected) {
     assertEquals(expected, ScaleCodec.encode(ScaleFormat.E8M0, scale(QuantSpec.MXFP4, amax)));
   }
@@ -61,8 +58,15 @@ class ScaleRulesTest {
   /** Scale bytes and codes of the largest element that Model-Optimizer 0.47 writes. */
   @ParameterizedTest
   @CsvSource({
-    "448, 127, 126", "1, 119, 120", "2, 120, 120", ".5, 118, 120", "3.5, 120, 126",
-    "450, 128, 118", "896, 128, 126", "1e38, 245, 121", "1e-40, 0, 9"
+    "448, 127, 126",
+    "1, 119, 120",
+    "2, 120, 120",
+    ".5, 118, 120",
+    "3.5, 120, 126",
+    "450, 128, 118",
+    "896, 128, 126",
+    "1e38, 245, 121",
+    "1e-40, 0, 9"
   })
   void scaleBytesAndCodesOfMxfp8(float amax, int scaleByte, int code) {
     float scale = scale(QuantSpec.MXFP8, amax);
@@ -159,7 +163,13 @@ class ScaleRulesTest {
   /** The reference's helper that casts block scales. */
   @ParameterizedTest
   @CsvSource({
-    "0x1p-10, 0x1p-9", "1e-12, 0x1p-9", "1e-6, 0x1p-9", "1, 1", "100, 96", "448, 448", "1000, 448",
+    "0x1p-10, 0x1p-9",
+    "1e-12, 0x1p-9",
+    "1e-6, 0x1p-9",
+    "1, 1",
+    "100, 96",
+    "448, 448",
+    "1000, 448",
     "1e6, 448"
   })
   void blockScalesAreClampedToE4m3(float scale, float expected) {
@@ -180,8 +190,7 @@ class ScaleRulesTest {
   /** Block 10 20 30 40 of amax 40: the scale of 6 and the scale of 4. */
   @Test
   void candidatesOfFourOverSix() {
-    float global =
-        ScaleRules.globalScale(QuantSpec.NVFP4_FOUR_OVER_SIX, Arithmetic.FLOAT32, 40);
+    float global = ScaleRules.globalScale(QuantSpec.NVFP4_FOUR_OVER_SIX, Arithmetic.FLOAT32, 40);
     assertArrayEquals(new float[] {256, 384}, ScaleRules.fourOverSix(40, global));
     assertArrayEquals(new float[] {1, 1}, ScaleRules.fourOverSix(0, global));
   }
@@ -209,8 +218,7 @@ class ScaleRulesTest {
   void gpusMultiplyByTheReciprocal() {
     assertEquals(0x1.292492p-11f, scale(QuantSpec.FP8, .25390625f));
     assertEquals(
-        0x1.292494p-11f,
-        ScaleRules.ofAmax(QuantSpec.FP8, Arithmetic.TORCH_CUDA, .25390625f, 1));
+        0x1.292494p-11f, ScaleRules.ofAmax(QuantSpec.FP8, Arithmetic.TORCH_CUDA, .25390625f, 1));
   }
 
   @Test
