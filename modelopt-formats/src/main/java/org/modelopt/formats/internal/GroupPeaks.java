@@ -36,8 +36,7 @@ final class GroupPeaks {
    *
    * @return how many
    */
-  static int amaxOfGroups(
-      Strip strip, int whole, DType dtype, MemorySegment segment, long offset) {
+  static int amaxOfGroups(Strip strip, int whole, DType dtype, MemorySegment segment, long offset) {
     int group = strip.group();
     int lanes = SHORTS.length();
     int n = whole * group / lanes * lanes;
@@ -91,8 +90,7 @@ final class GroupPeaks {
     for (int i = 0; i < n; i += lanes) {
       ShortVector a = ShortVector.fromArray(SHORTS, peaks, i);
       ShortVector twos = a.max(a.reinterpretAsInts().lanewise(LSHR, 16).reinterpretAsShorts());
-      ShortVector narrow =
-          (ShortVector) twos.reinterpretAsInts().convertShape(I2S, HALF_SHORTS, 0);
+      ShortVector narrow = (ShortVector) twos.reinterpretAsInts().convertShape(I2S, HALF_SHORTS, 0);
       narrow.intoArray(peaks, i >>> 1);
     }
   }

@@ -45,7 +45,10 @@ public interface Kernels {
    */
   boolean divisors(Strip strip, float globalScale, float steps);
 
-  /** Elements to {@code strip.x}, and {@code strip.narrow}; returns their largest magnitude as {@link #amax} does. */
+  /**
+   * Elements to {@code strip.x}, and {@code strip.narrow}; returns their largest magnitude as
+   * {@link #amax} does.
+   */
   float load(Strip strip, DType dtype, MemorySegment segment, long offset);
 
   /**

@@ -23,8 +23,7 @@ final class VectorGroups {
   static boolean suit(Strip strip) {
     int group = strip.group();
     boolean single = strip.head() == strip.n();
-    return single
-        || (strip.head() == group && group % LANES == 0 && (group & (group - 1)) == 0);
+    return single || (strip.head() == group && group % LANES == 0 && (group & (group - 1)) == 0);
   }
 
   /** An element's index shifted to the right by this is the index of its group. */
@@ -95,8 +94,7 @@ final class VectorGroups {
     int g = 0;
     for (; g <= n - LANES; g += LANES) {
       FloatVector d = FloatVector.fromArray(FLOATS, divisor, g);
-      FloatVector magnitude =
-          d.reinterpretAsInts().lanewise(AND, MAGNITUDE).reinterpretAsFloats();
+      FloatVector magnitude = d.reinterpretAsInts().lanewise(AND, MAGNITUDE).reinterpretAsFloats();
       smallest = smallest.min(magnitude);
       largest = largest.max(magnitude);
       floats(1f).div(d).intoArray(reciprocal, g);

@@ -138,8 +138,7 @@ final class VectorMemory {
       max = max.max(bits.and(magnitudeMask));
       IntVector odd = bits.lanewise(LSHR, 16).and(one);
       IntVector rounded = bits.add(odd).add(half).lanewise(LSHR, 16);
-      ShortVector shorts =
-          (ShortVector) rounded.convertShape(VectorOperators.I2S, HALF_SHORTS, 0);
+      ShortVector shorts = (ShortVector) rounded.convertShape(VectorOperators.I2S, HALF_SHORTS, 0);
       shorts.intoMemorySegment(segment, offset + 2L * i, LITTLE);
     }
     int from = max.reduceLanes(MAX) > ABOVE_BF16 ? 0 : i;
