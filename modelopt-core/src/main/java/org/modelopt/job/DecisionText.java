@@ -170,9 +170,7 @@ final class DecisionText {
   }
 
   private static OptionalDouble optional(String text) {
-    return text.equals(NONE)
-        ? OptionalDouble.empty()
-        : OptionalDouble.of(Double.parseDouble(text));
+    return text.equals(NONE) ? OptionalDouble.empty() : OptionalDouble.of(Double.parseDouble(text));
   }
 
   static WeightDecision weight(String text, Reader tensors) {

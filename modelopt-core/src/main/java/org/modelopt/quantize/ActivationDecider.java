@@ -48,8 +48,7 @@ final class ActivationDecider {
       Optional<float[]> factors,
       Optional<Rotation> rotation) {
     if (!Plan.isCalibrated(spec)) {
-      return Quantization.of(
-          spec, Scales.of(Tensor.ofFloats(Arena.ofAuto(), Shape.scalar(), 1f)));
+      return Quantization.of(spec, Scales.of(Tensor.ofFloats(Arena.ofAuto(), Shape.scalar(), 1f)));
     }
     if (!spec.dynamic() && !(spec.granularity() instanceof Granularity.PerTensor)) {
       throw new IllegalArgumentException(

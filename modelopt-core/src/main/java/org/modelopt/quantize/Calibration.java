@@ -122,8 +122,7 @@ public final class Calibration {
    * is a job of its own, all others are one.
    */
   private List<QuantizedModel> runApart(Optional<SampleSet> samples, Backend backend) {
-    List<Config> together =
-        configs.stream().filter(config -> !isSequential(config)).toList();
+    List<Config> together = configs.stream().filter(config -> !isSequential(config)).toList();
     Deque<QuantizedModel> shared = new ArrayDeque<>();
     if (!together.isEmpty()) {
       shared.addAll(new Calibration(model, together, inside("shared")).run(samples, backend));

@@ -47,8 +47,7 @@ public sealed interface Calibrator {
           (float)
               HistogramCalibration.entropy(
                   histogram, format instanceof FloatFormat ? 8 : format.bits());
-      case MeanSquaredError() ->
-          (float) HistogramCalibration.meanSquaredError(histogram, format);
+      case MeanSquaredError() -> (float) HistogramCalibration.meanSquaredError(histogram, format);
     };
   }
 }

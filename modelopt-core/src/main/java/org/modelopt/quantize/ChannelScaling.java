@@ -46,8 +46,7 @@ public final class ChannelScaling {
    *
    * @param sums {@code [in]}, added to in row order
    */
-  public static void addWeightMagnitudes(
-      Matrix weight, int block, double[] sums, Workers workers) {
+  public static void addWeightMagnitudes(Matrix weight, int block, double[] sums, Workers workers) {
     float[] amax = Grid.maxima(weight, block);
     int perRow = Math.ceilDiv(weight.columns(), block);
     workers.forRange(

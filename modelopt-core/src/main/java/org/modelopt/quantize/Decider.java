@@ -50,19 +50,14 @@ final class Decider {
   private final Map<String, PlannedLinear> linears = new HashMap<>();
   private final Map<String, QuantSpec> caches = new HashMap<>();
 
-  Decider(
-      Model model, Layer layer, Plan plan, Config config, Pass pass, ScratchFile scratch) {
+  Decider(Model model, Layer layer, Plan plan, Config config, Pass pass, ScratchFile scratch) {
     this.model = model;
     this.layer = layer;
     this.pass = pass;
     this.procedure = Procedure.of(config.algorithm());
     this.weights =
         new WeightDecider(
-            procedure,
-            config.weightConversion(),
-            pass,
-            scratch,
-            model.storedPrecision().dtype());
+            procedure, config.weightConversion(), pass, scratch, model.storedPrecision().dtype());
     this.activations = new ActivationDecider(model, pass, procedure.inputs());
     plan.linears().forEach(planned -> linears.put(planned.linear().name(), planned));
     plan.caches()
@@ -123,14 +118,12 @@ final class Decider {
   /** Decides from the layer's weights and what was seen in it. */
   Decided decide(Map<String, Seen> seen) {
     Folding folding =
-        new Folding(
-            model, layer, pass, linear -> planned(linear).weight().isPresent());
+        new Folding(model, layer, pass, linear -> planned(linear).weight().isPresent());
     for (InputGroup group : layer.inputGroups()) {
       List<PlannedLinear> members = quantized(group);
       Seen inputs = seen.get(group.name());
       if (!members.isEmpty() && inputs != null && inputs.statistics().rows() > 0) {
-        new GroupScaling(
-                model, pass, members, inputs, Folding.ties(group), rotation(group))
+        new GroupScaling(model, pass, members, inputs, Folding.ties(group), rotation(group))
             .factors(procedure.scaling())
             .ifPresent(factors -> folding.fold(group, factors));
       }
@@ -175,8 +168,7 @@ final class Decider {
       Map<String, Seen> seen,
       SequencedMap<String, InputDecision> decisions) {
     Optional<Rotation> rotation = rotation(group);
-    Optional<float[]> factors =
-        folding.divisors(group).map(ChannelScaling::reciprocals);
+    Optional<float[]> factors = folding.divisors(group).map(ChannelScaling::reciprocals);
     Map<Optional<QuantSpec>, InputDecision> shared = new HashMap<>();
     for (Linear linear : group.linears()) {
       Optional<QuantSpec> spec = planned(linear).input();
@@ -229,8 +221,7 @@ final class Decider {
                     .held()
                     .or(() -> observed)
                     .flatMap(m -> rotation(group).map(r -> m.rotated(r, workers))))) {
-      Optional<SecondMoment> moment =
-          rotated.held().or(scaled::held).or(() -> observed);
+      Optional<SecondMoment> moment = rotated.held().or(scaled::held).or(() -> observed);
       try (Closing<Gptq> feedback = new Closing<>(moment.flatMap(m -> feedback(m, notes)))) {
         long tokens = inputs.map(s -> s.statistics().rows()).orElse(0L);
         WeightDecider.Inputs known =
@@ -331,8 +322,7 @@ final class Decider {
   }
 
   /** Closes something that may be there. */
-  private record Closing<T extends AutoCloseable>(Optional<T> held)
-      implements AutoCloseable {
+  private record Closing<T extends AutoCloseable>(Optional<T> held) implements AutoCloseable {
     @Override
     public void close() {
       held.ifPresent(resource -> {

@@ -70,8 +70,7 @@ final class ExpertSharing implements AutoCloseable {
     return own.secondMoment().filter(m -> m.tokens() < m.channels()).isEmpty();
   }
 
-  private Seen shared(
-      String kind, @Nullable Seen own, List<Seen> all, Workers workers) {
+  private Seen shared(String kind, @Nullable Seen own, List<Seen> all, Workers workers) {
     Optional<SecondMoment> moment =
         all.getFirst().secondMoment().isEmpty()
             ? Optional.empty()

@@ -58,8 +58,7 @@ final class Folding {
   static int[] ties(InputGroup group) {
     int[] classes = new int[Math.toIntExact(group.inFeatures())];
     for (int c = 0; c < classes.length; c++) {
-      classes[c] =
-          group.producer().orElse(null) instanceof Producer.Rows rows ? rows.row(c) : c;
+      classes[c] = group.producer().orElse(null) instanceof Producer.Rows rows ? rows.row(c) : c;
     }
     return classes;
   }
@@ -156,8 +155,7 @@ final class Folding {
   private float[] besideLinears(InputGroup group, float[] factors) {
     DType dtype = model.storedPrecision().dtype();
     Tensor scale =
-        Weights.rounded(
-            tensor(ChannelScaling.reciprocals(factors)), dtype, pass, Arena.ofAuto());
+        Weights.rounded(tensor(ChannelScaling.reciprocals(factors)), dtype, pass, Arena.ofAuto());
     float[] by = new float[factors.length];
     for (int j = 0; j < by.length; j++) {
       by[j] = 1 / scale.getFloat(j);

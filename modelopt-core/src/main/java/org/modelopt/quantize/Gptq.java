@@ -198,8 +198,7 @@ public final class Gptq implements AutoCloseable {
     for (int row = 0; row < weight.rows(); row++) {
       if (nearestErrors[row] < fedErrors[row]) {
         int columns = weight.columns();
-        System.arraycopy(
-            nearest.values(), row * columns, fed.values(), row * columns, columns);
+        System.arraycopy(nearest.values(), row * columns, fed.values(), row * columns, columns);
       }
       total += Math.min(nearestErrors[row], fedErrors[row]);
     }

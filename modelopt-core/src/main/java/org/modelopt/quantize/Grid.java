@@ -28,8 +28,7 @@ public final class Grid {
   private final float[] scales;
   private final int[] zeroPoints; // as many as scales, or none
 
-  private Grid(
-      NumberFormat format, int columns, int block, float[] scales, int[] zeroPoints) {
+  private Grid(NumberFormat format, int columns, int block, float[] scales, int[] zeroPoints) {
     this.zeroPoints = zeroPoints;
     this.format = format;
     this.columns = columns;

@@ -219,8 +219,7 @@ final class GroupScaling {
           member.weight().orElseThrow().granularity() instanceof Granularity.Block(int size)
               ? size
               : ties.length;
-      forPanels(
-          member, panel -> ChannelScaling.addWeightMagnitudes(panel, block, sums, workers));
+      forPanels(member, panel -> ChannelScaling.addWeightMagnitudes(panel, block, sums, workers));
       rows += member.linear().outFeatures();
     }
     for (int j = 0; j < sums.length; j++) {
@@ -247,16 +246,14 @@ final class GroupScaling {
   private Matrix simulated(Matrix weight, Quantizer quantizer) {
     try (Arena arena = Arena.ofShared()) {
       Tensor tensor = rotated(weight.toTensor(arena), rotation, arena);
-      QuantizedTensor codes =
-          quantizer.quantize(tensor, quantizer.scales(tensor, arena), arena);
+      QuantizedTensor codes = quantizer.quantize(tensor, quantizer.scales(tensor, arena), arena);
       Tensor values = Weights.dequantize(codes, pass, arena);
       return Matrix.copyOf(rotated(values, rotation.map(Rotation::inverted), arena), workers);
     }
   }
 
   private Tensor rotated(Tensor tensor, Optional<Rotation> by, Arena arena) {
-    return by.map(r ->
-            Changes.apply(List.of(new Change.RotateColumns(r)), tensor, workers, arena))
+    return by.map(r -> Changes.apply(List.of(new Change.RotateColumns(r)), tensor, workers, arena))
         .orElse(tensor);
   }
 
@@ -268,10 +265,7 @@ final class GroupScaling {
     try (Arena arena = Arena.ofShared()) {
       Tensor weight =
           Weights.rounded(
-              Weights.open(model, member.linear(), pass, arena),
-              DType.F32,
-              pass,
-              arena);
+              Weights.open(model, member.linear(), pass, arena), DType.F32, pass, arena);
       for (int i = 0; i < losses.length; i++) {
         float[] noise = noise(rows, candidates.get(i), spec);
         try (Arena one = Arena.ofShared()) {
@@ -301,13 +295,11 @@ final class GroupScaling {
       Scales scales =
           spec.dynamic()
               ? Scales.dynamic(quantizer.globalScale(amax))
-              : quantizer.scalesOfAmax(
-                  Tensor.ofFloats(arena, Shape.scalar(), amax), arena);
+              : quantizer.scalesOfAmax(Tensor.ofFloats(arena, Shape.scalar(), amax), arena);
       Tensor device = pass.backend().toDevice(x, x.dtype(), scope);
       Tensor simulated =
           pass.backend().toHost(quantizer.fakeQuantize(device, scales, scope), scope);
-      float[] noise =
-          rotated(simulated, rotation.map(Rotation::inverted), arena).toFloats();
+      float[] noise = rotated(simulated, rotation.map(Rotation::inverted), arena).toFloats();
       for (int i = 0; i < noise.length; i++) {
         noise[i] = (noise[i] - divided[i]) * factors[i % factors.length];
       }

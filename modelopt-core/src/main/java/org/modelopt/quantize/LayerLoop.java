@@ -100,8 +100,7 @@ final class LayerLoop {
 
   private List<Decider> deciders(Layer layer) {
     return IntStream.range(0, configs.size())
-        .mapToObj(c ->
-            new Decider(model, layer, plans.get(c), configs.get(c), pass, scratch))
+        .mapToObj(c -> new Decider(model, layer, plans.get(c), configs.get(c), pass, scratch))
         .toList();
   }
 
@@ -124,15 +123,9 @@ final class LayerLoop {
     Map<String, Seen.Wanted> wanted = wanted(layer, deciders);
     LayerTicks ticks =
         new LayerTicks(
-            options.progress(),
-            "calibrate",
-            layer.name(),
-            activations.samples(),
-            index,
-            last + 1);
+            options.progress(), "calibrate", layer.name(), activations.samples(), index, last + 1);
     try (StatisticsObserver observer =
-        new StatisticsObserver(
-            pass.backend(), site -> Optional.ofNullable(wanted.get(site)))) {
+        new StatisticsObserver(pass.backend(), site -> Optional.ofNullable(wanted.get(site)))) {
       Pass observing = pass.observedBy(observer);
       try (LayerParameters parameters = LayerParameters.load(model, layer, observing)) {
         if (sequential) {
@@ -161,9 +154,7 @@ final class LayerLoop {
     Map<String, Seen.Wanted> wanted = new HashMap<>();
     for (Decider decider : deciders) {
       for (InputGroup group : layer.inputGroups()) {
-        decider
-            .wanted(group)
-            .ifPresent(more -> wanted.merge(group.name(), more, Seen.Wanted::and));
+        decider.wanted(group).ifPresent(more -> wanted.merge(group.name(), more, Seen.Wanted::and));
       }
       for (CacheSite site : layer.cacheSites()) {
         decider

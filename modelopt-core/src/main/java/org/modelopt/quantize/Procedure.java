@@ -83,8 +83,7 @@ record Procedure(
     WeightScales rule = new WeightScales.ByRule();
     return switch (algorithm) {
       case Algorithm.Max() -> of(none, rule);
-      case Algorithm.Percentile(double percent) ->
-          ofInputs(new Calibrator.Percentile(percent));
+      case Algorithm.Percentile(double percent) -> ofInputs(new Calibrator.Percentile(percent));
       case Algorithm.Entropy() -> ofInputs(new Calibrator.Entropy());
       case Algorithm.HistogramMse() -> ofInputs(new Calibrator.MeanSquaredError());
       case Algorithm.Mse(double start, double stop, double step) ->
@@ -99,16 +98,19 @@ record Procedure(
           of(new Scaling.Search(alphaStep, false), clip(least, shrinkStep));
       case Algorithm.SvdQuant(int rank) ->
           new Procedure(
-              new Scaling.Search(0.1, false), rule, Optional.empty(), rank, 0, new Calibrator.Max());
+              new Scaling.Search(0.1, false),
+              rule,
+              Optional.empty(),
+              rank,
+              0,
+              new Calibrator.Max());
       case Algorithm.Gptq(double damping, boolean actOrder, boolean sequential) ->
           new Procedure(
               none,
               rule,
               Optional.of(
                   new Feedback(
-                      damping,
-                      actOrder ? Gptq.Order.BY_MOMENT : Gptq.Order.NATURAL,
-                      sequential)),
+                      damping, actOrder ? Gptq.Order.BY_MOMENT : Gptq.Order.NATURAL, sequential)),
               0,
               0,
               new Calibrator.Max());

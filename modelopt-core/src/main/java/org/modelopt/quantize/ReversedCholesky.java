@@ -36,8 +36,7 @@ final class ReversedCholesky implements AutoCloseable {
     for (int b = 0; b < panels.length; b++) {
       int from = b * BLOCK;
       panels[b] =
-          Tensor.allocate(
-              arena, DType.F32, Shape.of(Math.min(BLOCK, size - from), size - from));
+          Tensor.allocate(arena, DType.F32, Shape.of(Math.min(BLOCK, size - from), size - from));
     }
   }
 

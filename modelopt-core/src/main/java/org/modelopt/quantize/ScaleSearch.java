@@ -69,8 +69,7 @@ public final class ScaleSearch {
             case Granularity.Block _, Granularity.PerChannel(), Granularity.PerToken() -> at;
           };
     }
-    int[] best =
-        new ScaleSearch(weight, moment, product, workers).search(grids, groupOf, groups);
+    int[] best = new ScaleSearch(weight, moment, product, workers).search(grids, groupOf, groups);
     return compose(candidates, best, arena);
   }
 
@@ -180,8 +179,7 @@ public final class ScaleSearch {
   /** The scales that take value i from candidate {@code best[i]}. */
   private static Scales compose(List<Scales> candidates, int[] best, Arena arena) {
     Scales first = candidates.getFirst();
-    Tensor values =
-        Tensor.allocate(arena, first.values().dtype(), first.values().shape());
+    Tensor values = Tensor.allocate(arena, first.values().dtype(), first.values().shape());
     long bytes = values.byteSize() / Math.max(1, best.length);
     for (int i = 0; i < best.length; i++) {
       MemorySegment.copy(
@@ -227,8 +225,7 @@ public final class ScaleSearch {
     for (int step = 1; step <= Math.max(below, above); step++) {
       for (int signed : new int[] {step, -step}) {
         if (signed <= above && -signed <= below) {
-          Tensor values =
-              Tensor.allocate(arena, scales.values().dtype(), scales.values().shape());
+          Tensor values = Tensor.allocate(arena, scales.values().dtype(), scales.values().shape());
           ScaleValues.shift(scales.values(), signed, values);
           candidates.add(new Scales(values, scales.globalScale(), scales.zeroPoints()));
         }

@@ -26,8 +26,7 @@ final class ScaleValues {
   private static float ofE4M3(int code) {
     int exponent = code >>> 3 & 15;
     int mantissa = code & 7;
-    float magnitude =
-        exponent == 0 ? mantissa * 0x1p-9f : Math.scalb(8 + mantissa, exponent - 10);
+    float magnitude = exponent == 0 ? mantissa * 0x1p-9f : Math.scalb(8 + mantissa, exponent - 10);
     return code >= 0x80 ? -magnitude : magnitude;
   }
 

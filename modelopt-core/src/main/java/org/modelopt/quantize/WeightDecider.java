@@ -12,7 +12,6 @@ import org.modelopt.config.SpecText;
 import org.modelopt.decision.Codes;
 import org.modelopt.decision.LowRankBranch;
 import org.modelopt.decision.Quantization;
-import org.modelopt.decision.StoredScales;
 import org.modelopt.decision.WeightDecision;
 import org.modelopt.decision.WeightQuantization;
 import org.modelopt.job.Pass;
@@ -76,11 +75,7 @@ final class WeightDecider {
    * @param dtype the model's type, in which branches are kept
    */
   WeightDecider(
-      Procedure procedure,
-      Conversion conversion,
-      Pass pass,
-      ScratchFile scratch,
-      DType dtype) {
+      Procedure procedure, Conversion conversion, Pass pass, ScratchFile scratch, DType dtype) {
     this.dtype = dtype;
     this.procedure = procedure;
     this.conversion = conversion;
@@ -124,7 +119,8 @@ final class WeightDecider {
           procedure.rank() == 0
               ? Optional.empty()
               : Optional.of(
-                  new LowRankApproximation(pass, scratch, dtype).of(weight, procedure.rank(), arena));
+                  new LowRankApproximation(pass, scratch, dtype)
+                      .of(weight, procedure.rank(), arena));
       WeightDecision base = new WeightDecision(List.of(), Optional.empty(), branch);
       Tensor rest = Weights.toQuantize(weight, base, pass, arena);
       float global = branch.isEmpty() ? globalScale : globalScale(spec, amax(rest, arena));
@@ -154,14 +150,11 @@ final class WeightDecider {
   }
 
   private Choice choose(
-      Tensor weight,
-      QuantSpec spec,
-      float global,
-      Inputs inputs,
-      List<String> notes,
-      Arena arena) {
+      Tensor weight, QuantSpec spec, float global, Inputs inputs, List<String> notes, Arena arena) {
     Scales base = Scales.allocate(spec, weight.shape(), global, arena);
-    pass.quantizer(ruleOf(spec)).with(conversion).scales(org.modelopt.numeric.Matrix.of(weight), base);
+    pass.quantizer(ruleOf(spec))
+        .with(conversion)
+        .scales(org.modelopt.numeric.Matrix.of(weight), base);
     Scales scales = searched(weight, spec, base, inputs, notes, arena);
     if (inputs.feedback().isPresent()) {
       Gptq feedback = inputs.feedback().get();
@@ -173,19 +166,12 @@ final class WeightDecider {
           OptionalDouble.of(feedback.damping()));
     }
     Codes codes =
-        byRule(spec)
-            ? new Codes.ByRule(global)
-            : new Codes.GivenScales(scratch.put(scales));
+        byRule(spec) ? new Codes.ByRule(global) : new Codes.GivenScales(scratch.put(scales));
     return new Choice(codes, Optional.empty(), scales, OptionalDouble.empty());
   }
 
   private Scales searched(
-      Tensor weight,
-      QuantSpec spec,
-      Scales base,
-      Inputs inputs,
-      List<String> notes,
-      Arena arena) {
+      Tensor weight, QuantSpec spec, Scales base, Inputs inputs, List<String> notes, Arena arena) {
     return switch (procedure.weightScales()) {
       case Procedure.WeightScales.ByRule(), Procedure.WeightScales.FourOverSix() -> base;
       case Procedure.WeightScales.Multiples(double start, double stop, int count, boolean by) -> {
@@ -329,8 +315,7 @@ final class WeightDecider {
           inputs
               .moment()
               .ifPresent(moment -> {
-                Matrix zero =
-                    Matrix.zeros(w.rows(), w.columns());
+                Matrix zero = Matrix.zeros(w.rows(), w.columns());
                 sums[2] += OutputError.of(w, q, moment, product, workers);
                 sums[3] += OutputError.of(w, zero, moment, product, workers);
               });

@@ -46,9 +46,7 @@ public final class SecondMoment implements AutoCloseable {
         IntStream.iterate(0, from -> from < channels, from -> from + PANEL)
             .mapToObj(from ->
                 Tensor.allocate(
-                    arena,
-                    DType.F32,
-                    Shape.of(Math.min(PANEL, channels - from), channels - from)))
+                    arena, DType.F32, Shape.of(Math.min(PANEL, channels - from), channels - from)))
             .toArray(Tensor[]::new);
     this.capacity = Math.clamp(GATHERED_ELEMENTS / Math.max(1, channels), 64, 2048);
     this.gathered = new float[Math.multiplyExact(channels, capacity)];

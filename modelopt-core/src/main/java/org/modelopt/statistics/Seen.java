@@ -26,9 +26,7 @@ public final class Seen implements AutoCloseable {
     /** What either wants. */
     public Wanted and(Wanted other) {
       return new Wanted(
-          histogram || other.histogram,
-          secondMoment || other.secondMoment,
-          rows || other.rows);
+          histogram || other.histogram, secondMoment || other.secondMoment, rows || other.rows);
     }
   }
 

@@ -25,8 +25,7 @@ public final class StatisticsObserver implements Observer, AutoCloseable {
    * @param backend where the tensors are
    * @param wanted what to gather of an input group or cache site; empty for nothing
    */
-  public StatisticsObserver(
-      Backend backend, Function<String, Optional<Seen.Wanted>> wanted) {
+  public StatisticsObserver(Backend backend, Function<String, Optional<Seen.Wanted>> wanted) {
     this.backend = backend;
     this.wanted = wanted;
   }
@@ -46,8 +45,7 @@ public final class StatisticsObserver implements Observer, AutoCloseable {
         .apply(name)
         .ifPresent(what ->
             seen.computeIfAbsent(
-                    name,
-                    key -> new Seen(Math.toIntExact(x.shape().columns()), what, backend))
+                    name, key -> new Seen(Math.toIntExact(x.shape().columns()), what, backend))
                 .add(x, backend));
   }
 

@@ -162,8 +162,7 @@ class AlgorithmsTest {
   void theFactorIsTheInverseOfTheReferences() {
     int[] order = {0, 1, 2, 3, 4, 5, 6, 7};
     ReversedCholesky factor =
-        ReversedCholesky.of(
-            moment(gptqInputs()), order, 0.01, PlainProduct.INSTANCE, workers);
+        ReversedCholesky.of(moment(gptqInputs()), order, 0.01, PlainProduct.INSTANCE, workers);
     double[] inverse = {
       3.1087775, 3.7022743, 2.8673537, 2.3281662, 1.6711504, 1.7491342, 1.0156547, .9575369
     };

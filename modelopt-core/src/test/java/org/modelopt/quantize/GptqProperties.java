@@ -139,20 +139,18 @@ class GptqProperties {
         tried.add(usual.withScales(scales));
       }
       int[] found =
-          ScaleSearch.best(
-              weight, tried, Optional.of(moment), PlainProduct.INSTANCE, workers);
+          ScaleSearch.best(weight, tried, Optional.of(moment), PlainProduct.INSTANCE, workers);
       double[] before =
           OutputError.ofRows(
               weight, usual.nearest(weight, workers), moment, PlainProduct.INSTANCE, workers);
       for (int row = 0; row < ROWS; row++) {
         double after =
             OutputError.ofRows(
-                    weight,
-                    tried.get(found[row]).nearest(weight, workers),
-                    moment,
-                    PlainProduct.INSTANCE,
-                    workers)[
-                row];
+                weight,
+                tried.get(found[row]).nearest(weight, workers),
+                moment,
+                PlainProduct.INSTANCE,
+                workers)[row];
         assertTrue(after <= before[row]);
       }
     }

@@ -56,11 +56,9 @@ class AlgorithmJobTest {
             Config.INT4_AWQ,
             Config.NVFP4_DEFAULT.withName("TUNED").withAlgorithm(TUNED),
             Config.MXFP4_GPTQ);
-    String one =
-        PocketJob.run(directory, configs, PocketJob.samples(6, 0), OPTIONS.withThreads(1));
+    String one = PocketJob.run(directory, configs, PocketJob.samples(6, 0), OPTIONS.withThreads(1));
     JobOptions journalled = OPTIONS.withJobDirectory(temporary.resolve("job"));
-    assertEquals(
-        one, PocketJob.run(directory, configs, PocketJob.samples(6, 0), journalled));
+    assertEquals(one, PocketJob.run(directory, configs, PocketJob.samples(6, 0), journalled));
     assertEquals(
         one,
         PocketJob.run(directory, configs, PocketJob.samples(6, 0), journalled),
@@ -90,8 +88,7 @@ class AlgorithmJobTest {
             .inputs()
             .forEach((name, input) ->
                 inputs.put(
-                    name,
-                    new InputDecision(input.preScale(), input.rotation(), Optional.empty())));
+                    name, new InputDecision(input.preScale(), input.rotation(), Optional.empty())));
         Decisions folded =
             new Decisions(weights, inputs, new LinkedHashMap<>(), decisions.parameters());
         double after = Perplexity.measure(model, folded, windows, OPTIONS).value();
@@ -108,9 +105,7 @@ class AlgorithmJobTest {
       Config nearest = Config.INT4_BLOCKWISE_WEIGHT_ONLY;
       double plain = perplexity(model, nearest, windows);
       double awq = perplexity(model, Config.INT4_AWQ, windows);
-      double tuned =
-          perplexity(
-              model, nearest.withName("TUNED").withAlgorithm(TUNED), windows);
+      double tuned = perplexity(model, nearest.withName("TUNED").withAlgorithm(TUNED), windows);
       assertTrue(awq < plain, "AWQ %s, nearest %s".formatted(awq, plain));
       assertTrue(tuned < awq, "all together %s, AWQ %s".formatted(tuned, awq));
     }
@@ -119,10 +114,7 @@ class AlgorithmJobTest {
   private static double perplexity(HfModel model, Config config, List<Tensor> windows) {
     QuantizedModel quantized =
         ModelOpt.quantize(
-            model,
-            config,
-            CalibrationData.of(windows(model, 64).subList(16, 48)),
-            OPTIONS);
+            model, config, CalibrationData.of(windows(model, 64).subList(16, 48)), OPTIONS);
     assertEquals(28, quantized.reports().size());
     for (LinearReport report : quantized.reports()) {
       assertTrue(report.weightError() > 0 && report.weightError() < 0.05, report.toString());

@@ -67,8 +67,9 @@ public final class PrefillBenchmark {
       for (int round = 0; round < rounds; round++) {
         products = Math.min(products, seconds(() -> products(model, backend, tokens, count)));
         forward = Math.min(forward, seconds(() -> forward(model, samples, plain, options)));
-        Pass observing = plain.observedBy(new StatisticsObserver(
-                backend, name -> Optional.of(Seen.Wanted.STATISTICS)));
+        Pass observing =
+            plain.observedBy(
+                new StatisticsObserver(backend, name -> Optional.of(Seen.Wanted.STATISTICS)));
         observed = Math.min(observed, seconds(() -> forward(model, samples, observing, options)));
       }
       report(System.out, model, backend, tokens * count, products, forward, observed);

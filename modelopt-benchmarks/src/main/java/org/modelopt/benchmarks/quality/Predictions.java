@@ -68,8 +68,7 @@ record Predictions(List<Tensor> logits) {
           }
           try (Scope scope = backend.openScope()) {
             double[] each =
-                divergences(
-                    logits.get(window), backend.toHost(tensor, scope), backend.workers());
+                divergences(logits.get(window), backend.toHost(tensor, scope), backend.workers());
             for (int t = 0; t < each.length; t++) {
               sums[1] += each[t];
               sums[2] += window == 0 && t < 32 ? each[t] : 0;
@@ -78,8 +77,7 @@ record Predictions(List<Tensor> logits) {
           counts[0] += ids.length - 1;
           counts[1] += ids.length;
         });
-    return new Comparison(
-        Math.exp(-sums[0] / counts[0]), sums[1] / counts[1], sums[2] / 32);
+    return new Comparison(Math.exp(-sums[0] / counts[0]), sums[1] / counts[1], sums[2] / 32);
   }
 
   private static double[] divergences(Tensor reference, Tensor other, Workers workers) {

@@ -49,16 +49,10 @@ public final class QualityTable {
             Files.exists(Path.of(name)) ? Recipes.read(Path.of(name)) : Config.preset(name);
         long start = System.nanoTime();
         QuantizedModel quantized =
-            new Calibration(model, config, options)
-                .run(Optional.of(samples), backend)
-                .getFirst();
+            new Calibration(model, config, options).run(Optional.of(samples), backend).getFirst();
         double seconds = (System.nanoTime() - start) * 1e-9;
         Pass simulating = plain.simulating(quantized.decisions());
-        print(
-            out,
-            config.name(),
-            reference.compare(model, windows, simulating, options),
-            seconds);
+        print(out, config.name(), reference.compare(model, windows, simulating, options), seconds);
       }
     }
   }
