@@ -113,24 +113,21 @@ final class PlanCommand implements Callable<Integer> {
                         format(cache.spec()))));
     PlanSize size = planned.size;
     terminal.entry(
-            "size",
-            "%s before, %s after, %s bits per weight of linears"
-                .formatted(
-                    Sizes.bytes(size.bytesBefore()),
-                    Sizes.bytes(size.bytesAfter()),
-                    String.format(Locale.ROOT, "%.3f", size.effectiveBits())));
+        "size",
+        "%s before, %s after, %s bits per weight of linears"
+            .formatted(
+                Sizes.bytes(size.bytesBefore()),
+                Sizes.bytes(size.bytesAfter()),
+                String.format(Locale.ROOT, "%.3f", size.effectiveBits())));
   }
 
   private static void print(Terminal terminal, JobEstimate estimate) {
     terminal.entry("memory", "about " + Sizes.bytes(estimate.peakMemoryBytes()));
     terminal.entry(
-            "disk",
-            Sizes.bytes(estimate.temporaryDiskBytes()) + " beside the output, for a while");
+        "disk", Sizes.bytes(estimate.temporaryDiskBytes()) + " beside the output, for a while");
     terminal.entry(
-            "time",
-            "about "
-                + ProgressPrinter.duration(estimate.calibrationSeconds())
-                + " of calibration");
+        "time",
+        "about " + ProgressPrinter.duration(estimate.calibrationSeconds()) + " of calibration");
   }
 
   private static String format(Optional<QuantSpec> format) {

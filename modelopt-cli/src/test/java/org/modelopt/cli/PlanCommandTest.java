@@ -27,12 +27,23 @@ class PlanCommandTest {
     JsonNode plan =
         json(
             CommandRun.of(
-                "plan", "--model", model, "--samples", 2, "--max-length", 32, "--json", "--config",
-                "FP8_DEFAULT", "--config", "INT4_AWQ", "--job-dir", job));
+                "plan",
+                "--model",
+                model,
+                "--samples",
+                2,
+                "--max-length",
+                32,
+                "--json",
+                "--config",
+                "FP8_DEFAULT",
+                "--config",
+                "INT4_AWQ",
+                "--job-dir",
+                job));
     JsonNode fp8 = plan.get("configs").get(0);
     JsonNode done = json(CommandRun.quantize(model, directory.resolve("out"), "--json"));
-    assertEquals(
-        done.get("outputs").get(0).get("bytes").asLong(), fp8.get("bytes_after").asLong());
+    assertEquals(done.get("outputs").get(0).get("bytes").asLong(), fp8.get("bytes_after").asLong());
     assertEquals(64, plan.get("calibration").get("tokens").asInt());
     assertEquals(29, fp8.get("linears").size());
     assertEquals("fp8", fp8.get("linears").get(0).get("weight").asString());
