@@ -17,6 +17,7 @@ import picocli.CommandLine.IVersionProvider;
       DemoCommand.class,
       QuantizeCommand.class,
       EvalCommand.class,
+      ServeCommand.class,
       VerifyCommand.class,
       InspectCommand.class,
       AdviseCommand.class,

@@ -117,6 +117,8 @@ final class QuantizeCommand implements Callable<Integer> {
       description = "Size at which a new shard begins, in 10^6 bytes. Default: 10000.")
   private @Nullable Long shardMegabytes;
 
+  @Mixin private GuardArguments guard = new GuardArguments();
+
   @Mixin private JobArguments job = new JobArguments();
 
   @Override
@@ -129,6 +131,7 @@ final class QuantizeCommand implements Callable<Integer> {
     try (HfModel opened = Models.load(model)) {
       QuantizedModel quantized = ModelOpt.quantize(opened, configuration(), data(opened), options);
       terminal.line(quantized.summary().stripTrailing());
+      guard.check(opened, quantized, options, terminal);
       var exporting = Exports.huggingFace(quantized).with(options);
       if (shardMegabytes != null) {
         exporting = exporting.withShardBytes(shardMegabytes * 1_000_000);

@@ -123,7 +123,10 @@ public final class Session implements AutoCloseable {
             x = x.rows(tokens.length - 1L, tokens.length);
           }
           int rows = Math.toIntExact(x.shape().dim(0));
-          x = layers.get(i).forward(x, new ForwardPass(pass, parameters.get(i), scope, cache, 0, rows));
+          x =
+              layers
+                  .get(i)
+                  .forward(x, new ForwardPass(pass, parameters.get(i), scope, cache, 0, rows));
           if (open.size() > 1) {
             open.removeFirst().close(); // the input of this layer is used up
           }

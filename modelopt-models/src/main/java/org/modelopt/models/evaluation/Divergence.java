@@ -91,8 +91,7 @@ public record Divergence(
             LayerParameters.load(other, other.layers().getLast(), otherPass)) {
       for (int i = 0; i < windows.size(); i++) {
         try (Scope scope = originalPass.backend().openScope()) {
-          Tensor p =
-              first.output(i, original.layers().getLast(), firstHead, originalPass, scope);
+          Tensor p = first.output(i, original.layers().getLast(), firstHead, originalPass, scope);
           Tensor q = second.output(i, other.layers().getLast(), secondHead, otherPass, scope);
           sums.add(
               originalPass.backend().toHost(p, scope),

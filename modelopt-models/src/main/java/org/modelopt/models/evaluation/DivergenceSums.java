@@ -43,8 +43,7 @@ final class DivergenceSums {
         (from, to) -> {
           int row = (int) from;
           int target = row + 1 < ids.length ? ids[row + 1] : -1;
-          rows[row] =
-              compare(floats(p, row, vocabulary), floats(q, row, vocabulary), target);
+          rows[row] = compare(floats(p, row, vocabulary), floats(q, row, vocabulary), target);
         });
     for (Row row : rows) {
       kl += row.kl();

@@ -125,7 +125,11 @@ final class CompletionJson {
   /** An error as clients read it. */
   static ObjectNode error(String type, String message) {
     ObjectNode node = object();
-    node.putObject("error").put("message", message).put("type", type).putNull("param").putNull("code");
+    node.putObject("error")
+        .put("message", message)
+        .put("type", type)
+        .putNull("param")
+        .putNull("code");
     return node;
   }
 }

@@ -30,7 +30,8 @@ record CompletionRequest(
   static CompletionRequest completion(byte[] body, HfTextEncoder encoder, Set<Integer> endTokens) {
     ObjectNode node = parse(body);
     List<int[]> prompts = prompts(node.path("prompt"), encoder);
-    int logprobs = node.path("logprobs").isNumber() ? count(node, "logprobs", 0, MOST_LOGPROBS) : -1;
+    int logprobs =
+        node.path("logprobs").isNumber() ? count(node, "logprobs", 0, MOST_LOGPROBS) : -1;
     return new CompletionRequest(
         prompts, options(node, 16, endTokens), flag(node, "echo"), logprobs);
   }

@@ -87,8 +87,7 @@ public final class CompletionServer implements AutoCloseable {
 
   private static HttpServer listen(int port) {
     try {
-      return HttpServer.create(
-          new InetSocketAddress(InetAddress.getLoopbackAddress(), port), 0);
+      return HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), port), 0);
     } catch (IOException e) {
       throw new DeviceException(
           "port %d of the loopback address cannot be had (%s); choose another or 0"
@@ -211,12 +210,10 @@ public final class CompletionServer implements AutoCloseable {
         TextGenerator.Echo echo =
             generator.scoreAndGenerate(prompt, request.options(), top, cancelled);
         generation = echo.continuation();
-        choice =
-            json.choice(choices.size(), prompt, echo.prompt(), generation, request.logprobs());
+        choice = json.choice(choices.size(), prompt, echo.prompt(), generation, request.logprobs());
       } else {
         generation = generator.generate(prompt, request.options(), top, cancelled);
-        choice =
-            json.choice(choices.size(), new int[0], List.of(), generation, request.logprobs());
+        choice = json.choice(choices.size(), new int[0], List.of(), generation, request.logprobs());
       }
       choices.add(choice);
       prompted += prompt.length;

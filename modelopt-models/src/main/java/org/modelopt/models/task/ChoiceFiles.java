@@ -68,7 +68,8 @@ public final class ChoiceFiles {
 
   private static List<Question> questions(Path file) {
     boolean csv = file.toString().toLowerCase(Locale.ROOT).endsWith(".csv");
-    List<Question> questions = csv ? csv(file) : JsonItems.read(file).stream().map(ChoiceFiles::mmluItem).toList();
+    List<Question> questions =
+        csv ? csv(file) : JsonItems.read(file).stream().map(ChoiceFiles::mmluItem).toList();
     if (questions.isEmpty()) {
       throw new DataException(file + " has no question");
     }
@@ -115,8 +116,7 @@ public final class ChoiceFiles {
 
   private static ChoiceItem arcItem(JsonItems.Item item) {
     JsonNode question = item.node().path("question");
-    JsonNode choices =
-        question.isObject() ? question.path("choices") : item.node().path("choices");
+    JsonNode choices = question.isObject() ? question.path("choices") : item.node().path("choices");
     String stem = question.isObject() ? question.path("stem").asString("") : item.text("question");
     List<String> texts = new ArrayList<>();
     List<String> labels = new ArrayList<>();
@@ -167,9 +167,6 @@ public final class ChoiceFiles {
 
   /** Texts from WikiHow carry marks of titles in brackets. */
   private static String cleaned(String text) {
-    return text.strip()
-        .replace(" [title]", ". ")
-        .replaceAll("\\[.*?\\]", "")
-        .replace("  ", " ");
+    return text.strip().replace(" [title]", ". ").replaceAll("\\[.*?\\]", "").replace("  ", " ");
   }
 }

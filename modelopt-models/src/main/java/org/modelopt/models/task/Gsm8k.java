@@ -78,7 +78,11 @@ public final class Gsm8k {
     if (marked.find()) {
       return Optional.of(plain(marked.group(1)));
     }
-    return NUMBER.matcher(text).results().reduce((first, second) -> second).map(m -> plain(m.group()));
+    return NUMBER
+        .matcher(text)
+        .results()
+        .reduce((first, second) -> second)
+        .map(m -> plain(m.group()));
   }
 
   private static String plain(String number) {

@@ -21,8 +21,7 @@ import tools.jackson.databind.json.JsonMapper;
  */
 public final class HumanEval {
   /** What begins the next definition or statement at the left margin. */
-  private static final List<String> STOPS =
-      List.of("\nclass", "\ndef", "\n#", "\nif", "\nprint");
+  private static final List<String> STOPS = List.of("\nclass", "\ndef", "\n#", "\nif", "\nprint");
 
   private static final JsonMapper MAPPER = JsonMapper.builder().build();
 

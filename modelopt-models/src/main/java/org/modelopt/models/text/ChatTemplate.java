@@ -25,8 +25,8 @@ import tools.jackson.databind.JsonNode;
  * <p>The template is {@code chat_template.jinja}, or the field {@code chat_template} of {@code
  * chat_template.json} or {@code tokenizer_config.json}: a text, or a list of named ones of which
  * {@code default} counts. It is given {@code messages}, the special tokens, {@code
- * add_generation_prompt}, no tools and no documents. What it takes for today's date is fixed,
- * 26 July 2024, so that the same conversations give the same tokens on any day.
+ * add_generation_prompt}, no tools and no documents. What it takes for today's date is fixed, 26
+ * July 2024, so that the same conversations give the same tokens on any day.
  */
 final class ChatTemplate {
   private static final LocalDateTime TODAY = LocalDateTime.of(2024, 7, 26, 0, 0);
