@@ -6,6 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
+import org.modelopt.data.Contamination;
 import org.modelopt.error.ExportException;
 import org.modelopt.job.JobOptions;
 import org.modelopt.models.HfModel;
@@ -14,6 +15,7 @@ import org.modelopt.models.evaluation.Guard;
 import org.modelopt.models.evaluation.Guardrail;
 import org.modelopt.models.pocket.PocketModel;
 import org.modelopt.quantize.QuantizedModel;
+import org.modelopt.tensor.Tensor;
 import picocli.CommandLine.Option;
 
 /** Limits that a quantized model must keep to be published. */
@@ -45,6 +47,11 @@ final class GuardArguments {
       description = "Solved examples shown before each question (mmlu, gsm8k); repeatable.")
   private Map<String, Path> examples = new LinkedHashMap<>();
 
+  @Option(
+      names = "--allow-contamination",
+      description = "Check limits even on text that the calibration data holds, too.")
+  private boolean contaminationAllowed;
+
   /**
    * Checks all limits.
    *
@@ -55,18 +62,7 @@ final class GuardArguments {
       return;
     }
     List<Guardrail> rails = guards.stream().map(Guardrail::parse).toList();
-    Guard guard =
-        new Guard(
-            rails,
-            () ->
-                EvaluationWindows.ofText(
-                    text == null ? PocketModel.evaluationText() : EvalText.read(text),
-                    model.tokenizer(),
-                    EvalText.beginOfText(model),
-                    512,
-                    32),
-            data,
-            examples);
+    Guard guard = new Guard(rails, () -> windows(model, quantized), data, examples);
     List<String> broken = guard.check(model, quantized.decisions(), options);
     if (!broken.isEmpty()) {
       throw new ExportException(
@@ -74,5 +70,19 @@ final class GuardArguments {
               .formatted(model.name(), String.join("; ", broken)));
     }
     terminal.line("%-12s%s".formatted("guarded", String.join(", ", guards)));
+  }
+
+  private List<Tensor> windows(HfModel model, QuantizedModel quantized) {
+    List<Tensor> windows =
+        EvaluationWindows.ofText(
+            text == null ? PocketModel.evaluationText() : EvalText.read(text),
+            model.tokenizer(),
+            EvalText.beginOfText(model),
+            512,
+            32);
+    if (!contaminationAllowed) {
+      quantized.samples().ifPresent(set -> Contamination.of(set.samples(), windows).require());
+    }
+    return windows;
   }
 }
