@@ -53,12 +53,7 @@ import tools.jackson.databind.node.ObjectNode;
 final class EvalCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
 
-  @Option(
-      names = "--model",
-      required = true,
-      paramLabel = "DIR",
-      description = "HuggingFace checkpoint directory.")
-  private Path model;
+  @Mixin private ModelArgument model = new ModelArgument();
 
   @Option(
       names = "--text",
@@ -131,7 +126,7 @@ final class EvalCommand implements Callable<Integer> {
               .formatted(sequenceLength, windows));
     }
     JobOptions options = job.options(terminal.progress(json), Optional.of(Precision.FLOAT32));
-    try (HfModel opened = Models.load(model)) {
+    try (HfModel opened = model.open()) {
       if (task != null) {
         ask(opened, options, terminal);
         return 0;
@@ -143,7 +138,7 @@ final class EvalCommand implements Callable<Integer> {
       Perplexity perplexity = Perplexity.measure(opened, samples(opened), options);
       if (json) {
         ObjectNode node = Json.object();
-        node.put("model", model.toString());
+        node.put("model", model.directory().toString());
         node.put("perplexity", perplexity.value());
         node.put("tokens", perplexity.tokens());
         node.put("windows", perplexity.windows());
@@ -181,7 +176,7 @@ final class EvalCommand implements Callable<Integer> {
       Divergence divergence = Divergence.measure(reference, opened, samples(opened), options);
       if (json) {
         ObjectNode node = Json.object();
-        node.put("model", model.toString());
+        node.put("model", model.directory().toString());
         node.put("original", String.valueOf(original));
         node.put("kl", divergence.meanKl());
         node.put("top_agreement", divergence.topAgreement());
@@ -222,7 +217,7 @@ final class EvalCommand implements Callable<Integer> {
               .run(opened, pass, options);
       if (json) {
         ObjectNode node = Json.object();
-        node.put("model", model.toString());
+        node.put("model", model.directory().toString());
         node.put("task", task);
         node.put("accuracy", score.accuracy());
         node.put("accuracy_by_length", score.accuracyByLength());

@@ -57,7 +57,12 @@ final class GuardArguments {
    *
    * @throws ExportException if one is broken; the message says by how much
    */
-  void check(HfModel model, QuantizedModel quantized, JobOptions options, Terminal terminal) {
+  void check(
+      HfModel model,
+      QuantizedModel quantized,
+      JobOptions options,
+      Terminal terminal,
+      boolean json) {
     if (guards.isEmpty()) {
       return;
     }
@@ -66,10 +71,12 @@ final class GuardArguments {
     List<String> broken = guard.check(model, quantized.decisions(), options);
     if (!broken.isEmpty()) {
       throw new ExportException(
-          "%s is not published, for %s; quantize less of it (--exclude, another --config) or allow more"
-              .formatted(model.name(), String.join("; ", broken)));
+          "%s under %s is not published, for %s; quantize less of it (--exclude, another --config) or allow more"
+              .formatted(model.name(), quantized.config().name(), String.join("; ", broken)));
     }
-    terminal.line("%-12s%s".formatted("guarded", String.join(", ", guards)));
+    if (!json) {
+      terminal.line("%-12s%s".formatted("guarded", String.join(", ", guards)));
+    }
   }
 
   private List<Tensor> windows(HfModel model, QuantizedModel quantized) {

@@ -56,7 +56,7 @@ public final class CpuBackend implements Backend {
     this.elementwise = new Elementwise(rungs.kernels(), workers);
     this.rowOperations = new RowOperations(rungs.kernels(), workers);
     this.rowMoves = new RowMoves(rungs.kernels(), workers);
-    this.attention = new Attention(rungs.kernels(), workers);
+    this.attention = new Attention(rungs, workers, pool);
   }
 
   @Override
