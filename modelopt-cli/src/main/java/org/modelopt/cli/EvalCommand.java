@@ -1,20 +1,27 @@
 package org.modelopt.cli;
 
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import org.modelopt.compute.Backend;
 import org.modelopt.compute.Precision;
-import org.modelopt.error.CheckpointException;
 import org.modelopt.error.ConfigException;
-import org.modelopt.error.DataException;
 import org.modelopt.job.JobOptions;
+import org.modelopt.job.Pass;
+import org.modelopt.job.Session;
 import org.modelopt.models.HfModel;
+import org.modelopt.models.Models;
+import org.modelopt.models.evaluation.Divergence;
 import org.modelopt.models.evaluation.EvaluationWindows;
 import org.modelopt.models.evaluation.Perplexity;
+import org.modelopt.models.generation.TextGenerator;
+import org.modelopt.models.task.HumanEval;
+import org.modelopt.models.task.TaskRunner;
+import org.modelopt.models.task.TaskScore;
 import org.modelopt.tensor.Tensor;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -23,10 +30,12 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 import tools.jackson.databind.node.ObjectNode;
 
-/** Measures perplexity. */
+/** Measures how good a checkpoint is. */
 @Command(
     name = "eval",
-    description = "Measures the perplexity of a checkpoint, quantized or not.",
+    description =
+        "Measures a checkpoint, quantized or not: perplexity, divergence from the original, or"
+            + " accuracy in a task.",
     mixinStandardHelpOptions = true,
     footer = {
       "",
@@ -36,7 +45,10 @@ import tools.jackson.databind.node.ObjectNode;
       "",
       "Examples:",
       "  modelopt eval --model Llama-3.2-1B --text book.txt --sequence-length 2048",
-      "  modelopt eval --model Llama-3.2-1B-FP8 --text rows.safetensors --json"
+      "  modelopt eval --model Llama-3.2-1B-FP8 --text rows.safetensors --json",
+      "  modelopt eval --model Llama-3.2-1B-FP8 --original Llama-3.2-1B --text book.txt",
+      "  modelopt eval --model Llama-3.2-1B-FP8 --task gsm8k --data test.jsonl --examples"
+          + " train.jsonl"
     })
 final class EvalCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
@@ -45,10 +57,46 @@ final class EvalCommand implements Callable<Integer> {
 
   @Option(
       names = "--text",
-      required = true,
       paramLabel = "FILE",
       description = "Text in UTF-8, or a safetensors file with input_ids [n, seq] int32.")
-  private Path text;
+  private @Nullable Path text;
+
+  @Option(
+      names = "--original",
+      paramLabel = "DIR",
+      description = "Compare with this checkpoint: KL divergence, same top token, flips.")
+  private @Nullable Path original;
+
+  @Option(
+      names = "--task",
+      paramLabel = "NAME",
+      description = "Answer questions instead: mmlu, arc, hellaswag, gsm8k, humaneval.")
+  private @Nullable String task;
+
+  @Option(
+      names = "--data",
+      paramLabel = "FILE",
+      description = "The task's questions, in the layout in which they are published.")
+  private @Nullable Path data;
+
+  @Option(
+      names = "--examples",
+      paramLabel = "FILE",
+      description = "Solved examples shown before each question: 5 for mmlu, 8 for gsm8k.")
+  private @Nullable Path examples;
+
+  @Option(
+      names = "--limit",
+      paramLabel = "N",
+      defaultValue = "2147483647",
+      description = "Questions at most. Default: all.")
+  private int limit;
+
+  @Option(
+      names = "--out",
+      paramLabel = "FILE",
+      description = "Where humaneval's completions are written.")
+  private @Nullable Path out;
 
   @Option(
       names = "--sequence-length",
@@ -79,6 +127,14 @@ final class EvalCommand implements Callable<Integer> {
     }
     JobOptions options = job.options(terminal.progress(json), Optional.of(Precision.FLOAT32));
     try (HfModel opened = model.open()) {
+      if (task != null) {
+        ask(opened, options, terminal);
+        return 0;
+      }
+      if (original != null) {
+        compare(opened, options, terminal);
+        return 0;
+      }
       Perplexity perplexity = Perplexity.measure(opened, samples(opened), options);
       if (json) {
         ObjectNode node = Json.object();
@@ -101,26 +157,101 @@ final class EvalCommand implements Callable<Integer> {
   }
 
   private List<Tensor> samples(HfModel opened) {
+    if (text == null) {
+      throw new ConfigException("give --text FILE, or --task with its --data");
+    }
     if (text.toString().endsWith(".safetensors")) {
       return EvaluationWindows.ofRows(text);
     }
-    int beginOfText =
-        opened
-            .beginOfText()
-            .orElseThrow(() ->
-                new CheckpointException(
-                    model.directory()
-                        + ": config.json has no bos_token_id to begin a window with"));
     return EvaluationWindows.ofText(
-        read(), opened.textEncoder().orElseThrow(), beginOfText, sequenceLength, windows);
+        EvalText.read(text),
+        opened.tokenizer(),
+        EvalText.beginOfText(opened),
+        sequenceLength,
+        windows);
   }
 
-  private String read() {
-    try {
-      return Files.readString(text);
-    } catch (IOException e) {
-      throw new DataException(
-          text + " cannot be read as UTF-8 text (" + e + "); give a text or safetensors file", e);
+  private void compare(HfModel opened, JobOptions options, Terminal terminal) {
+    try (HfModel reference = Models.load(Objects.requireNonNull(original))) {
+      Divergence divergence = Divergence.measure(reference, opened, samples(opened), options);
+      if (json) {
+        ObjectNode node = Json.object();
+        node.put("model", model.directory().toString());
+        node.put("original", String.valueOf(original));
+        node.put("kl", divergence.meanKl());
+        node.put("top_agreement", divergence.topAgreement());
+        node.put("flips", divergence.flips());
+        node.put("positions", divergence.positions());
+        node.put("perplexity", divergence.perplexity());
+        node.put("original_perplexity", divergence.originalPerplexity());
+        terminal.line(Json.text(node));
+      } else {
+        terminal.line(
+            String.format(
+                Locale.ROOT,
+                "perplexity %.4f, original %.4f (%+.3f%%)%nKL divergence %.6f nats, same top token"
+                    + " %.3f%%, %d flips over %d positions",
+                divergence.perplexity(),
+                divergence.originalPerplexity(),
+                divergence.perplexityIncreasePercent(),
+                divergence.meanKl(),
+                100 * divergence.topAgreement(),
+                divergence.flips(),
+                divergence.positions()));
+      }
+    }
+  }
+
+  private void ask(HfModel opened, JobOptions options, Terminal terminal) {
+    if (data == null) {
+      throw new ConfigException("--task " + task + " needs its questions: --data FILE");
+    }
+    try (Backend backend = options.openBackend()) {
+      Pass pass = Pass.of(opened, backend, options);
+      if (Objects.requireNonNull(task).equals("humaneval")) {
+        complete(opened, pass, terminal);
+        return;
+      }
+      TaskScore score =
+          new TaskRunner(task, data, Optional.ofNullable(examples), limit)
+              .run(opened, pass, options);
+      if (json) {
+        ObjectNode node = Json.object();
+        node.put("model", model.directory().toString());
+        node.put("task", task);
+        node.put("accuracy", score.accuracy());
+        node.put("accuracy_by_length", score.accuracyByLength());
+        node.put("items", score.items());
+        terminal.line(Json.text(node));
+      } else {
+        terminal.line(
+            String.format(
+                Locale.ROOT,
+                "%s: accuracy %.4f, by length %.4f, %d questions",
+                task,
+                score.accuracy(),
+                score.accuracyByLength(),
+                score.items()));
+      }
+    }
+  }
+
+  private void complete(HfModel opened, Pass pass, Terminal terminal) {
+    if (out == null) {
+      throw new ConfigException("--task humaneval needs --out FILE for the completions");
+    }
+    try (Session session = Session.open(opened, pass)) {
+      int count =
+          HumanEval.complete(
+              Objects.requireNonNull(data),
+              out,
+              limit,
+              new TextGenerator(session, opened.tokenizer(), 4096),
+              opened.tokenizer(),
+              TextGenerator.endTokens(opened),
+              512);
+      terminal.line(
+          "%d completions in %s; run them with the task's own harness".formatted(count, out));
     }
   }
 }

@@ -19,6 +19,7 @@ import picocli.CommandLine.IVersionProvider;
       QuantizeCommand.class,
       ConvertCommand.class,
       EvalCommand.class,
+      ServeCommand.class,
       VerifyCommand.class,
       InspectCommand.class,
       AdviseCommand.class,

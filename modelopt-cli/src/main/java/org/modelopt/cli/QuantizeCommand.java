@@ -46,6 +46,7 @@ final class QuantizeCommand implements Callable<Integer> {
   @Mixin private ConfigArguments config = new ConfigArguments();
   @Mixin private CalibrationArguments calibration = new CalibrationArguments();
   @Mixin private ExportArguments export = new ExportArguments();
+  @Mixin private GuardArguments guard = new GuardArguments();
   @Mixin private JobArguments job = new JobArguments();
   @Mixin private JournalArguments journal = new JournalArguments();
 
@@ -67,6 +68,9 @@ final class QuantizeCommand implements Callable<Integer> {
       List<QuantizedModel> quantized =
           ModelOpt.quantize(opened, configs, calibration.data(opened), options);
       report.ended("calibrate");
+      for (QuantizedModel one : quantized) {
+        guard.check(opened, one, options, terminal, json);
+      }
       List<ExportResult> results = export.write(quantized, options);
       report.ended("export");
       List<Path> reports = reports(report, quantized, results, options);

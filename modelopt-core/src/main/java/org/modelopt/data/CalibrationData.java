@@ -1,10 +1,13 @@
 package org.modelopt.data;
 
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.OptionalLong;
+import java.util.SequencedMap;
 import org.modelopt.error.DataException;
 import org.modelopt.tensor.Tensor;
 
@@ -15,7 +18,8 @@ import org.modelopt.tensor.Tensor;
  * CalibrationData.jsonl(Path.of("chat.jsonl")).samples(512).maxLength(2048)
  * }</pre>
  *
- * <p>Nothing is read before {@link #read}. Samples are taken from the source's start, in its order.
+ * <p>Nothing is read before {@link #read}. Samples are taken from the source's start, in its order,
+ * unless {@link #sampled} draws them.
  */
 public final class CalibrationData {
   /** Samples taken from a file unless {@link #samples} says otherwise. */
@@ -27,21 +31,54 @@ public final class CalibrationData {
   private final SampleSource source;
   private final OptionalInt samples;
   private final OptionalInt maxLength;
+  private final OptionalLong seed;
+  private final boolean packed;
 
-  private CalibrationData(SampleSource source, OptionalInt samples, OptionalInt maxLength) {
+  private CalibrationData(
+      SampleSource source,
+      OptionalInt samples,
+      OptionalInt maxLength,
+      OptionalLong seed,
+      boolean packed) {
     this.source = source;
     this.samples = samples;
     this.maxLength = maxLength;
+    this.seed = seed;
+    this.packed = packed;
   }
 
   private static CalibrationData of(SampleSource source) {
-    return new CalibrationData(source, OptionalInt.empty(), OptionalInt.empty());
+    return new CalibrationData(
+        source, OptionalInt.empty(), OptionalInt.empty(), OptionalLong.empty(), false);
   }
 
   /**
-   * One sample a line: a JSON object with a field {@code text}, or with {@code messages}, a
-   * conversation of {@code role} and {@code content} that the model's chat template renders. A text
-   * longer than the maximum length is cut. A name that ends in {@code .gz} is decompressed.
+   * Several sources, each giving a share of the samples. What a part says of length, choice and
+   * packing holds for it, else what the mixture says.
+   *
+   * @param weights sources and their shares relative to each other, in order
+   * @throws IllegalArgumentException if there is none or a weight is not positive
+   */
+  public static CalibrationData mix(SequencedMap<CalibrationData, Double> weights) {
+    List<Mixture.Part> parts = new ArrayList<>();
+    weights.forEach((data, weight) -> {
+      if (!(weight > 0) || weight == Double.POSITIVE_INFINITY) {
+        throw new IllegalArgumentException("weight of " + data + " must be positive: " + weight);
+      }
+      parts.add(new Mixture.Part(data, weight));
+    });
+    if (parts.isEmpty()) {
+      throw new IllegalArgumentException("a mixture needs a source");
+    }
+    return of(new Mixture(List.copyOf(parts)));
+  }
+
+  /**
+   * One sample a line: a JSON object with a field {@code text}; or a conversation that the model's
+   * chat template renders: {@code messages} of {@code role} and {@code content}, {@code
+   * conversations} of {@code from} and {@code value} (ShareGPT), or {@code prompt} and {@code
+   * response} (or {@code completion}). A text longer than the maximum length is cut. A name that
+   * ends in {@code .gz} is decompressed.
    */
   public static CalibrationData jsonl(Path file) {
     return of(new JsonLines(ByteSource.of(file)));
@@ -105,7 +142,7 @@ public final class CalibrationData {
    * @throws IllegalArgumentException if {@code count} is not positive
    */
   public CalibrationData samples(int count) {
-    return new CalibrationData(source, positive("samples", count), maxLength);
+    return new CalibrationData(source, positive("samples", count), maxLength, seed, packed);
   }
 
   /**
@@ -114,7 +151,33 @@ public final class CalibrationData {
    * @throws IllegalArgumentException if {@code tokens} is not positive
    */
   public CalibrationData maxLength(int tokens) {
-    return new CalibrationData(source, samples, positive("maxLength", tokens));
+    return new CalibrationData(source, samples, positive("maxLength", tokens), seed, packed);
+  }
+
+  /** A copy that draws its samples from the whole source instead of taking the first. */
+  public CalibrationData sampled(long newSeed) {
+    return new CalibrationData(source, samples, maxLength, OptionalLong.of(newSeed), packed);
+  }
+
+  /** A copy that joins records and cuts them into samples of exactly the maximum length. */
+  public CalibrationData packed() {
+    return new CalibrationData(source, samples, maxLength, seed, true);
+  }
+
+  /** What is read, for messages. */
+  String name() {
+    return source.name();
+  }
+
+  /** The share of a mixture; what this does not say itself is as the mixture says. */
+  SampleSet readShare(SampleRequest whole, OptionalInt share, Optional<TextEncoder> encoder) {
+    return source.read(
+        new SampleRequest(
+            share,
+            maxLength.isPresent() ? maxLength : whole.maxLength(),
+            seed.isPresent() ? seed : whole.seed(),
+            packed || whole.packed()),
+        encoder);
   }
 
   private static OptionalInt positive(String name, int value) {
@@ -132,7 +195,7 @@ public final class CalibrationData {
    *     encoder and there is none
    */
   public SampleSet read(Optional<TextEncoder> encoder) {
-    SampleSet set = source.read(samples, maxLength, encoder);
+    SampleSet set = source.read(new SampleRequest(samples, maxLength, seed, packed), encoder);
     if (set.samples().isEmpty()) {
       throw new DataException(
           set.read() == 0

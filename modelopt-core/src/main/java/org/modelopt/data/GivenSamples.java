@@ -2,7 +2,6 @@ package org.modelopt.data;
 
 import java.util.List;
 import java.util.Optional;
-import java.util.OptionalInt;
 import org.modelopt.tensor.Tensor;
 
 /** Tensors that an application made. */
@@ -13,8 +12,8 @@ record GivenSamples(List<Tensor> tensors) implements SampleSource {
   }
 
   @Override
-  public SampleSet read(OptionalInt samples, OptionalInt maxLength, Optional<TextEncoder> encoder) {
-    int asked = samples.orElse(tensors.size());
+  public SampleSet read(SampleRequest request, Optional<TextEncoder> encoder) {
+    int asked = request.samples().orElse(tensors.size());
     List<Tensor> taken = tensors.subList(0, Math.min(asked, tensors.size()));
     List<Tensor> usable = taken.stream().filter(tensor -> tensor.shape().dim(0) > 0).toList();
     return new SampleSet(
@@ -22,7 +21,8 @@ record GivenSamples(List<Tensor> tensors) implements SampleSource {
         usable.stream()
             .map(tensor ->
                 tensor.rows(
-                    0, Math.min(tensor.shape().dim(0), maxLength.orElse(Integer.MAX_VALUE))))
+                    0,
+                    Math.min(tensor.shape().dim(0), request.maxLength().orElse(Integer.MAX_VALUE))))
             .toList(),
         asked,
         taken.size(),

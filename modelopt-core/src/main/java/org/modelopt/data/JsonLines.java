@@ -6,7 +6,7 @@ import java.io.InputStream;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.OptionalInt;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.modelopt.error.DataException;
 import tools.jackson.core.JacksonException;
@@ -30,12 +30,13 @@ record JsonLines(ByteSource source) implements SampleSource {
   }
 
   @Override
-  public SampleSet read(OptionalInt samples, OptionalInt maxLength, Optional<TextEncoder> encoder) {
+  public SampleSet read(SampleRequest request, Optional<TextEncoder> encoder) {
     SampleCollector collector =
         new SampleCollector(
             name(),
-            samples.orElse(CalibrationData.DEFAULT_SAMPLES),
-            maxLength.orElse(CalibrationData.DEFAULT_MAX_LENGTH));
+            request.samples().orElse(CalibrationData.DEFAULT_SAMPLES),
+            request.maxLength().orElse(CalibrationData.DEFAULT_MAX_LENGTH),
+            request);
     long line = 0;
     try (InputStream in = source.open()) {
       Lines lines = new Lines(in);
@@ -82,11 +83,45 @@ record JsonLines(ByteSource source) implements SampleSource {
     if (messages != null && messages.isArray() && !messages.isEmpty()) {
       return encoder.encodeChat(conversation(messages, line));
     }
+    JsonNode turns = node.get("conversations");
+    if (turns != null && turns.isArray() && !turns.isEmpty()) {
+      return encoder.encodeChat(shareGpt(turns, line));
+    }
+    Optional<JsonNode> response =
+        Stream.of("response", "completion").map(node::path).filter(JsonNode::isString).findFirst();
+    if (response.isPresent() && node.path("prompt").isString()) {
+      return encoder.encodeChat(
+          List.of(
+              new ChatMessage("user", node.path("prompt").stringValue()),
+              new ChatMessage("assistant", response.get().stringValue())));
+    }
     throw failure(
         line,
-        "has neither a text in \"text\" nor a conversation in \"messages\"; its fields are "
+        "has neither a text in \"text\" nor a conversation in \"messages\", \"conversations\" or"
+            + " \"prompt\" and \"response\"; its fields are "
             + String.join(", ", node.propertyNames()),
         null);
+  }
+
+  private List<ChatMessage> shareGpt(JsonNode turns, long line) {
+    List<ChatMessage> messages = new ArrayList<>();
+    for (JsonNode turn : turns) {
+      String role =
+          switch (turn.path("from").asString("")) {
+            case "human", "user" -> "user";
+            case "gpt", "chatgpt", "bing", "assistant", "model" -> "assistant";
+            case "system" -> "system";
+            case "tool", "function", "observation" -> "tool";
+            default ->
+                throw failure(
+                    line,
+                    "has a turn \"from\" %s, who is none of human, gpt, system and tool"
+                        .formatted(turn.path("from")),
+                    null);
+          };
+      messages.add(new ChatMessage(role, content(turn.get("value"), line)));
+    }
+    return messages;
   }
 
   private List<ChatMessage> conversation(JsonNode messages, long line) {

@@ -9,7 +9,6 @@ import java.nio.charset.CodingErrorAction;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.Optional;
-import java.util.OptionalInt;
 import java.util.stream.IntStream;
 import org.modelopt.error.DataException;
 
@@ -24,10 +23,11 @@ record PlainText(ByteSource source) implements SampleSource {
   }
 
   @Override
-  public SampleSet read(OptionalInt samples, OptionalInt maxLength, Optional<TextEncoder> encoder) {
-    int length = maxLength.orElse(CalibrationData.DEFAULT_MAX_LENGTH);
+  public SampleSet read(SampleRequest request, Optional<TextEncoder> encoder) {
+    int length = request.maxLength().orElse(CalibrationData.DEFAULT_MAX_LENGTH);
     SampleCollector collector =
-        new SampleCollector(name(), samples.orElse(CalibrationData.DEFAULT_SAMPLES), length);
+        new SampleCollector(
+            name(), request.samples().orElse(CalibrationData.DEFAULT_SAMPLES), length, request);
     TextEncoder tokenizer = required(encoder);
     int[] prefix = tokenizer.encode("", true);
     if (prefix.length >= length) {

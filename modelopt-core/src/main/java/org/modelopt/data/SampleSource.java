@@ -1,24 +1,18 @@
 package org.modelopt.data;
 
 import java.util.Optional;
-import java.util.OptionalInt;
 import org.modelopt.error.DataException;
 
 /** Where samples come from. */
-sealed interface SampleSource permits GivenSamples, JsonLines, PlainText, TokenRows {
+sealed interface SampleSource permits GivenSamples, JsonLines, Mixture, PlainText, TokenRows {
   /** Tokens below which a text is no sample: a begin of text alone says nothing. */
   int LEAST_TOKENS = 2;
 
   /** What is read, for messages. */
   String name();
 
-  /**
-   * Reads samples; an empty set if there is none.
-   *
-   * @param samples most samples to take, if the caller said
-   * @param maxLength most tokens of each, if the caller said
-   */
-  SampleSet read(OptionalInt samples, OptionalInt maxLength, Optional<TextEncoder> encoder);
+  /** Reads samples; an empty set if there is none. */
+  SampleSet read(SampleRequest request, Optional<TextEncoder> encoder);
 
   /** The encoder that a source of text needs. */
   default TextEncoder required(Optional<TextEncoder> encoder) {

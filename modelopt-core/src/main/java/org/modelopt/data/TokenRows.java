@@ -7,7 +7,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Optional;
-import java.util.OptionalInt;
 import org.jspecify.annotations.Nullable;
 import org.modelopt.error.CheckpointException;
 import org.modelopt.error.DataException;
@@ -29,15 +28,16 @@ record TokenRows(Path file) implements SampleSource {
   }
 
   @Override
-  public SampleSet read(OptionalInt samples, OptionalInt maxLength, Optional<TextEncoder> encoder) {
+  public SampleSet read(SampleRequest request, Optional<TextEncoder> encoder) {
     if (!Files.exists(file)) {
       throw new DataException(file + " does not exist; check the path");
     }
     SampleCollector collector =
         new SampleCollector(
             name(),
-            samples.orElse(CalibrationData.DEFAULT_SAMPLES),
-            maxLength.orElse(Integer.MAX_VALUE));
+            request.samples().orElse(CalibrationData.DEFAULT_SAMPLES),
+            request.maxLength().orElse(Integer.MAX_VALUE),
+            request);
     try (Arena arena = Arena.ofConfined()) {
       SafetensorsFile tensors = SafetensorsFile.open(file);
       Tensor ids = open(tensors, IDS, arena);

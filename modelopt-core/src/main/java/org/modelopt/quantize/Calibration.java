@@ -27,12 +27,18 @@ import org.modelopt.statistics.Statistics;
 import org.modelopt.tensor.Tensor;
 import org.modelopt.transform.Change;
 import org.modelopt.version.Version;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Observes and decides: samples go through the model once, layer by layer; each layer is decided,
  * for every config, as soon as it was seen, and written to the journal if there is one.
  */
 public final class Calibration {
+  private static final Logger LOG = LoggerFactory.getLogger(Calibration.class);
+  private static final int FEW_SAMPLES = 512;
+  private static final int MANY_SAMPLES = 1024;
+
   private final Model model;
   private final List<Config> configs;
   private final List<Plan> plans;
@@ -81,6 +87,7 @@ public final class Calibration {
     }
     Precision precision = options.precisionFor(model);
     Pass pass = Pass.plain(backend, precision);
+    samples.ifPresent(Calibration::sayWhetherEnough);
     List<Tensor> used =
         needsSamples() ? samples.map(SampleSet::samples).orElse(List.of()) : List.of();
     LayerLoop loop = new LayerLoop(model, configs, plans, options, pass);
@@ -145,6 +152,20 @@ public final class Calibration {
         .jobDirectory()
         .map(directory -> options.withJobDirectory(directory.resolve(folder)))
         .orElse(options);
+  }
+
+  /** Scales settle at some hundred samples; the reference's advice is 512, and 1024 at most. */
+  private static void sayWhetherEnough(SampleSet samples) {
+    int count = samples.samples().size();
+    if (count < FEW_SAMPLES) {
+      LOG.warn(
+          "{}: {} samples are few for calibration; {} or more give steadier scales",
+          samples.source(),
+          count,
+          FEW_SAMPLES);
+    } else if (count > MANY_SAMPLES) {
+      LOG.info("{}: more than {} samples buy little", samples.source(), MANY_SAMPLES);
+    }
   }
 
   private static Decisions joined(List<JobStep> steps, int config) {

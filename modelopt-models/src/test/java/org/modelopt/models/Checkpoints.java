@@ -8,11 +8,11 @@ import java.nio.file.Path;
 import org.modelopt.models.pocket.PocketModel;
 
 /** Checkpoint directories made of the test resources. */
-final class Checkpoints {
+public final class Checkpoints {
   private Checkpoints() {}
 
   /** Writes the golden checkpoint {@code name} to {@code directory}. */
-  static Path write(String name, Path directory) {
+  public static Path write(String name, Path directory) {
     if (name.startsWith("pocket-")) {
       PocketModel.extract(directory); // both have the same tokenizer
     }
@@ -28,7 +28,7 @@ final class Checkpoints {
   }
 
   /** Writes the golden checkpoint and replaces {@code from} by {@code to} in its config.json. */
-  static Path writeChanged(String name, Path directory, String from, String to) {
+  public static Path writeChanged(String name, Path directory, String from, String to) {
     write(name, directory);
     Path config = directory.resolve("config.json");
     try {

@@ -81,17 +81,21 @@ public sealed interface Guardrail {
       case OfPerplexity(double most) ->
           fails(
               divergence.perplexityIncreasePercent() <= most,
-              "perplexity grows by %.3f%%, from %.4f to %.4f, more than %s%%",
-              divergence.perplexityIncreasePercent(),
-              divergence.originalPerplexity(),
-              divergence.perplexity(),
-              most);
+              String.format(
+                  Locale.ROOT,
+                  "perplexity grows by %.3f%%, from %.4f to %.4f, more than %s%%",
+                  divergence.perplexityIncreasePercent(),
+                  divergence.originalPerplexity(),
+                  divergence.perplexity(),
+                  most));
       case OfDivergence(double most) ->
           fails(
               divergence.meanKl() <= most,
-              "mean KL divergence is %.5f nats, more than %s",
-              divergence.meanKl(),
-              most);
+              String.format(
+                  Locale.ROOT,
+                  "mean KL divergence is %.5f nats, more than %s",
+                  divergence.meanKl(),
+                  most));
       case OfTask _ -> Optional.empty();
     };
   }
@@ -104,16 +108,18 @@ public sealed interface Guardrail {
     double drop = 100 * (original - accuracy);
     return fails(
         drop <= most,
-        "%s drops by %.2f points, from %.2f to %.2f, more than %s",
-        task,
-        drop,
-        100 * original,
-        100 * accuracy,
-        most);
+        String.format(
+            Locale.ROOT,
+            "%s drops by %.2f points, from %.2f to %.2f, more than %s",
+            task,
+            drop,
+            100 * original,
+            100 * accuracy,
+            most));
   }
 
-  private static Optional<String> fails(boolean kept, String format, Object... values) {
-    // A value that is no number keeps no limit.
-    return kept ? Optional.empty() : Optional.of(String.format(Locale.ROOT, format, values));
+  /** {@code kept} is false for a value that is no number. */
+  private static Optional<String> fails(boolean kept, String message) {
+    return kept ? Optional.empty() : Optional.of(message);
   }
 }

@@ -9,10 +9,11 @@ import org.modelopt.models.hf.HfConfig;
  *
  * @param modelType its name in the field {@code model_type} of config.json
  * @param architecture its class in transformers, which config.json names
+ * @param notes what is particular about it, for people
  * @param reader makes the description of a model from its config.json
  */
 public record Family(
-    String modelType, String architecture, Function<HfConfig, DecoderSpec> reader) {
+    String modelType, String architecture, String notes, Function<HfConfig, DecoderSpec> reader) {
   /**
    * The description of the model that {@code config} is about.
    *

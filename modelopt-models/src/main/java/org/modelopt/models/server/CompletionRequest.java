@@ -81,7 +81,7 @@ record CompletionRequest(
 
   private static void refuse(ObjectNode node, String field) {
     JsonNode value = node.path(field);
-    if (value.isBoolean() && value.booleanValue() || value.isString()) {
+    if ((value.isBoolean() && value.booleanValue()) || value.isString()) {
       throw RequestException.invalid("\"" + field + "\" is not supported; leave it out");
     }
   }
