@@ -16,6 +16,7 @@ import org.modelopt.tensor.Tensor;
  * source (reservoir sampling: Vitter, "Random Sampling with a Reservoir", 1985, algorithm R).
  */
 final class SampleCollector {
+  @SuppressWarnings("ArrayRecordComponent") // never compared nor handed out
   private record Kept(long number, int[] ids) {}
 
   private final String source;
