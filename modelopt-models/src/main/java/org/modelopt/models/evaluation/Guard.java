@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.function.Supplier;
 import org.modelopt.compute.Backend;
@@ -64,7 +65,7 @@ public record Guard(
         TaskRunner runner =
             new TaskRunner(
                 task.task(),
-                data.get(task.task()),
+                Objects.requireNonNull(data.get(task.task()), task.task()),
                 Optional.ofNullable(examples.get(task.task())),
                 Integer.MAX_VALUE);
         double before = runner.run(model, plain, options).accuracy();
