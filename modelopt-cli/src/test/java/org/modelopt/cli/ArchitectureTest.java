@@ -34,13 +34,12 @@ class ArchitectureTest {
   private static final String MODELS = "org.modelopt.models..";
   private static final String EXPORT = "org.modelopt.export..";
   private static final String CLI = "org.modelopt.cli..";
-  private static final String BENCHMARKS = "org.modelopt.benchmarks..";
   private static final String EXAMPLES = "org.modelopt.examples..";
   private static final String BENCHMARKS = "org.modelopt.benchmarks..";
 
   /** Every package outside core; what is in none of these is in core. */
   private static final String[] ABOVE_CORE = {
-    COMPUTE_CPU, COMPUTE_CUDA, FORMATS, MODELS, EXPORT, CLI, BENCHMARKS
+    COMPUTE_CPU, COMPUTE_CUDA, FORMATS, MODELS, EXPORT, CLI, EXAMPLES, BENCHMARKS
   };
 
   private static final JavaClasses CLASSES =
@@ -125,7 +124,7 @@ class ArchitectureTest {
         .that()
         .resideInAPackage("org.modelopt.*..")
         .and()
-        .resideOutsideOfPackage(CLI)
+        .resideOutsideOfPackages(CLI, EXAMPLES, BENCHMARKS)
         .should()
         .dependOnClassesThat()
         .resideInAPackage("org.modelopt")

@@ -97,6 +97,16 @@ public interface Backend extends AutoCloseable {
   /** {@code x + y}, elementwise. */
   Tensor add(Tensor x, Tensor y, Scope scope);
 
+  /**
+   * Column c of {@code x} {@code [t, c]} times {@code factors[c]}. This form works on the host;
+   * devices with memory of their own do better.
+   *
+   * @param factors F32 or BF16 {@code [c]} on the device
+   */
+  default Tensor scaleColumns(Tensor x, Tensor factors, Scope scope) {
+    return HostColumns.scale(this, x, factors, scope);
+  }
+
   /** {@code factor * x}, elementwise. */
   Tensor scale(Tensor x, float factor, Scope scope);
 
@@ -125,6 +135,12 @@ public interface Backend extends AutoCloseable {
    * @return {@code [rows.length / each, c]}
    */
   Tensor mixRows(List<Tensor> sources, int[] rows, float[] weights, int each, Scope scope);
+
+  /**
+   * Copies all rows of {@code rows} {@code [t, c]} into {@code target} {@code [n, c]} of the same
+   * type, from row {@code at} on.
+   */
+  void copyRows(Tensor rows, Tensor target, long at);
 
   /** What the rows of {@code x} {@code [t, c]} look like per channel. */
   ChannelSummary summarize(Tensor x);
