@@ -71,7 +71,7 @@ public final class Mlp implements Model {
 
   private static Tensor random(Linear linear, Random random) {
     float[] values = new float[Math.toIntExact(linear.elements())];
-    float scale = (float) (1 / Math.sqrt(linear.inFeatures()));
+    float scale = (float) (1 / Math.sqrt((double) linear.inFeatures()));
     for (int i = 0; i < values.length; i++) {
       values[i] = (float) random.nextGaussian() * scale;
     }
