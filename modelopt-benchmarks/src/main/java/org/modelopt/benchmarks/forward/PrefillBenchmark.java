@@ -132,8 +132,7 @@ public final class PrefillBenchmark {
     }
   }
 
-  private static void forward(
-      HfModel model, List<Tensor> samples, Pass pass, JobOptions options) {
+  private static void forward(HfModel model, List<Tensor> samples, Pass pass, JobOptions options) {
     Forward.run("prefill", model, samples, pass, options, (sample, logits) -> {});
   }
 
@@ -143,8 +142,7 @@ public final class PrefillBenchmark {
     for (Layer layer : model.layers()) {
       try (Arena arena = Arena.ofShared()) {
         for (InputGroup group : layer.inputGroups()) {
-          Tensor x =
-              random(arena, random, tokens, group.linears().getFirst().inFeatures());
+          Tensor x = random(arena, random, tokens, group.linears().getFirst().inFeatures());
           List<Tensor> weights =
               group.linears().stream()
                   .map(linear -> model.tensors().open(linear.weightName(), arena))

@@ -249,9 +249,15 @@ final class OneDnn implements AutoCloseable {
       MemorySegment scratch) {
     Form form = product.form();
     requireBytes(
-        form.input(), a, (form.m() - 1) * form.aRowStride() + (form.k() - 1) * form.aColumnStride(), form);
+        form.input(),
+        a,
+        (form.m() - 1) * form.aRowStride() + (form.k() - 1) * form.aColumnStride(),
+        form);
     requireBytes(
-        form.input(), b, (form.k() - 1) * form.bRowStride() + (form.n() - 1) * form.bColumnStride(), form);
+        form.input(),
+        b,
+        (form.k() - 1) * form.bRowStride() + (form.n() - 1) * form.bColumnStride(),
+        form);
     requireBytes(form.result(), y, (form.m() - 1) * form.yRowStride() + form.n() - 1, form);
     if (form.bias()) {
       requireBytes(form.input(), bias, form.n() - 1, form);
@@ -288,8 +294,7 @@ final class OneDnn implements AutoCloseable {
     }
   }
 
-  private static void requireBytes(
-      DType dtype, MemorySegment segment, long lastIndex, Form form) {
+  private static void requireBytes(DType dtype, MemorySegment segment, long lastIndex, Form form) {
     long bytes = dtype.byteSize(lastIndex + 1);
     if (!segment.isNative() || segment.byteSize() < bytes) {
       throw new IllegalArgumentException(

@@ -78,7 +78,8 @@ final class OneDnnProduct implements MatrixProduct {
   /** Name of the implementation of a small product, whose result is checked; empty if none. */
   private String tryImplementation(DType dtype) {
     int size = 64;
-    OneDnn.Form form = new OneDnn.Form(dtype, dtype, false, size, size, size, size, 1, 1, size, size);
+    OneDnn.Form form =
+        new OneDnn.Form(dtype, dtype, false, size, size, size, size, 1, 1, size, size);
     Optional<OneDnn.Product> found = library.product(form);
     if (found.isEmpty()) {
       return "";

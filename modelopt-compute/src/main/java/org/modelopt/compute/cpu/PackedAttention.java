@@ -44,8 +44,8 @@ final class PackedAttention {
    *
    * @param start first row of its queries; its keys begin there too
    * @param length number of its queries
-   * @return whether it did: not without a suitable product, nor where a value is not finite, so that
-   *     the weight 0 would not hide it from queries that do not see it
+   * @return whether it did: not without a suitable product, nor where a value is not finite, so
+   *     that the weight 0 would not hide it from queries that do not see it
    */
   boolean run(Attention.Call call, int start, int length) {
     AttentionSpec spec = call.spec();
@@ -159,8 +159,7 @@ final class PackedAttention {
   private record Tiles(
       TreeMap<Integer, MatrixProduct.Tile[]> scores,
       TreeMap<Integer, MatrixProduct.Tile[]> values) {
-    static Optional<Tiles> of(
-        MatrixProduct product, Attention.Call call, int length, int queries) {
+    static Optional<Tiles> of(MatrixProduct product, Attention.Call call, int length, int queries) {
       Tiles tiles = new Tiles(new TreeMap<>(), new TreeMap<>());
       for (int first = 0; first < length; first += queries) {
         int end = Math.min(length, first + queries);
@@ -185,13 +184,11 @@ final class PackedAttention {
       int size = call.spec().headSize();
       Optional<MatrixProduct.Tile> first =
           product.tile(
-              new MatrixProduct.Sizes(
-                  input, DType.F32, height, keys, size, size, 1, size, BLOCK));
+              new MatrixProduct.Sizes(input, DType.F32, height, keys, size, size, 1, size, BLOCK));
       size = call.spec().valueHeadSize();
       Optional<MatrixProduct.Tile> second =
           product.tile(
-              new MatrixProduct.Sizes(
-                  input, DType.F32, height, size, keys, BLOCK, size, 1, size));
+              new MatrixProduct.Sizes(input, DType.F32, height, size, keys, BLOCK, size, 1, size));
       first.ifPresent(tile -> score[index] = tile);
       second.ifPresent(tile -> value[index] = tile);
       return first.isPresent() && second.isPresent();
@@ -199,8 +196,7 @@ final class PackedAttention {
 
     private static MatrixProduct.Tile[] tiles(
         TreeMap<Integer, MatrixProduct.Tile[]> byHeight, int height) {
-      return byHeight.computeIfAbsent(
-          height, key -> new MatrixProduct.Tile[BLOCK / BLOCK_STEP]);
+      return byHeight.computeIfAbsent(height, key -> new MatrixProduct.Tile[BLOCK / BLOCK_STEP]);
     }
 
     private static MatrixProduct.Tile get(
@@ -263,9 +259,7 @@ final class PackedAttention {
         long from = (long) (firstBlock + block) * BLOCK * spec.headSize() * elementBytes;
         Tiles.get(tiles.scores, height, count)
             .multiply(
-                queries,
-                keys.asSlice(from),
-                scores.asSlice(block * blockElements * Float.BYTES));
+                queries, keys.asSlice(from), scores.asSlice(block * blockElements * Float.BYTES));
       }
 
       MemorySegment weights = call.q().isBfloat16() ? take(blocks * blockElements * 2) : scores;
