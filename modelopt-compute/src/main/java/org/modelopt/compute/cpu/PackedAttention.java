@@ -4,6 +4,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.TreeMap;
 import org.modelopt.compute.AttentionSpec;
@@ -200,7 +201,7 @@ final class PackedAttention {
 
     private static MatrixProduct.Tile get(
         TreeMap<Integer, MatrixProduct.Tile[]> tiles, int rows, int keys) {
-      return tiles.get(rows)[keys / BLOCK_STEP - 1];
+      return Objects.requireNonNull(tiles.get(rows))[keys / BLOCK_STEP - 1];
     }
   }
 

@@ -68,10 +68,19 @@ class AttentionTest {
       if (dtype == DType.BF16) {
         bound += 2 * 0x1p-8; // each weight and the result
       }
+      int rowElements = expected.length / c.rows();
       for (int i = 0; i < expected.length; i++) {
+        if (!checked(i / rowElements, c.rows())) {
+          continue;
+        }
         assertEquals(expected[i], y.getFloat(i), bound, dtype::name);
       }
     }
+  }
+
+  /** Every 13th query, and the last ones, where blocks end. */
+  private static boolean checked(int position, int rows) {
+    return position % 13 == 0 || position >= rows - 3;
   }
 
   private static double[] exact(
@@ -85,6 +94,9 @@ class AttentionTest {
     int valueSize = spec.valueHeadSize();
     double[] result = new double[rows * heads * valueSize];
     for (int position = 0; position < rows; position++) {
+      if (!checked(position, rows)) {
+        continue;
+      }
       for (int head = 0; head < heads; head++) {
         int keyHead = head / group;
         double total = sinks.isPresent() ? Math.exp(sinks.get().getFloat(head)) : 0;
