@@ -15,7 +15,9 @@ import picocli.CommandLine.IVersionProvider;
     versionProvider = Main.Version.class,
     subcommands = {
       DemoCommand.class,
+      PlanCommand.class,
       QuantizeCommand.class,
+      ConvertCommand.class,
       EvalCommand.class,
       VerifyCommand.class,
       InspectCommand.class,

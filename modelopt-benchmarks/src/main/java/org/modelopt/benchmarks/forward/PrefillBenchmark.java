@@ -114,8 +114,7 @@ public final class PrefillBenchmark {
     return (System.nanoTime() - start) / 1e9;
   }
 
-  private static void forward(
-      HfModel model, List<Tensor> samples, Pass pass, JobOptions options) {
+  private static void forward(HfModel model, List<Tensor> samples, Pass pass, JobOptions options) {
     Forward.run("prefill", model, samples, pass, options, (sample, logits) -> {});
   }
 
@@ -125,8 +124,7 @@ public final class PrefillBenchmark {
     for (Layer layer : model.layers()) {
       try (Arena arena = Arena.ofShared()) {
         for (InputGroup group : layer.inputGroups()) {
-          Tensor x =
-              random(arena, random, tokens, group.linears().getFirst().inFeatures());
+          Tensor x = random(arena, random, tokens, group.linears().getFirst().inFeatures());
           List<Tensor> weights =
               group.linears().stream()
                   .map(linear -> model.tensors().open(linear.weightName(), arena))

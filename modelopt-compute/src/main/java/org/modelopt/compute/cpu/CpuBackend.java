@@ -273,6 +273,16 @@ public final class CpuBackend implements Backend {
   }
 
   @Override
+  public void copyRows(Tensor rows, Tensor target, long at) {
+    Arguments.matrix("copyRows", "rows", rows);
+    long count = rows.shape().dim(0);
+    long columns = rows.shape().dim(1);
+    Arguments.typeAndShape(
+        "copyRows", "target", target, rows.dtype(), target.shape().dim(0), columns);
+    target.rows(at, at + count).segment().copyFrom(rows.segment());
+  }
+
+  @Override
   public ChannelSummary summarize(Tensor x) {
     Arguments.matrix("summarize", "x", x);
     return rowOperations.summarize(

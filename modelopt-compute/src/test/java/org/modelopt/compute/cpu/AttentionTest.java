@@ -54,9 +54,9 @@ class AttentionTest {
   void everyQueryMixesTheValuesItSees(Case c) {
     for (DType dtype : List.of(DType.F32, DType.BF16)) {
       AttentionSpec spec = c.spec();
-      Tensor q = random(dtype, 1, c.rows(), spec.heads() * spec.headSize());
-      Tensor k = random(dtype, 2, c.rows(), spec.keyValueHeads() * spec.headSize());
-      Tensor v = random(dtype, 3, c.rows(), spec.keyValueHeads() * spec.valueHeadSize());
+      Tensor q = random(dtype, 1, c.rows(), (long) spec.heads() * spec.headSize());
+      Tensor k = random(dtype, 2, c.rows(), (long) spec.keyValueHeads() * spec.headSize());
+      Tensor v = random(dtype, 3, c.rows(), (long) spec.keyValueHeads() * spec.valueHeadSize());
       Optional<Tensor> sinks = c.sinks() ? Optional.of(random(dtype, 4, spec.heads())) : NO_SINKS;
       Tensor y = BACKEND.attention(q, k, v, spec, sinks, new int[] {0, c.rows()}, SCOPE);
       double[] expected = exact(q, k, v, spec, sinks, c.rows());
@@ -157,7 +157,7 @@ class AttentionTest {
       for (AttentionSpec spec :
           List.of(AttentionSpec.causal(4, 2, 64), AttentionSpec.causal(2, 2, 64).withWindow(100))) {
         int rows = 530;
-        Tensor q = random(dtype, 1, rows, spec.heads() * 64);
+        Tensor q = random(dtype, 1, rows, spec.heads() * 64L);
         Tensor k = random(dtype, 2, rows, 128);
         Tensor v = random(dtype, 3, rows, 128);
         Tensor all = BACKEND.attention(q, k, v, spec, NO_SINKS, new int[] {0, rows}, SCOPE);

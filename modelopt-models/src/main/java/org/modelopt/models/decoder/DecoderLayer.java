@@ -11,6 +11,7 @@ import org.modelopt.model.CacheSite;
 import org.modelopt.model.InputGroup;
 import org.modelopt.model.Layer;
 import org.modelopt.model.LayerRun;
+import org.modelopt.model.Producer;
 import org.modelopt.tensor.Shape;
 import org.modelopt.tensor.Tensor;
 
@@ -28,18 +29,21 @@ final class DecoderLayer implements Layer {
     this.name = name;
     this.spec = spec;
     this.norm = norm;
+    BlockNorms norms = spec.norms();
+    Optional<Producer> attentionNorm = norms.beforeAttention().map(this::producer);
+    Optional<Producer> feedForwardNorm = norms.beforeFeedForward().map(this::producer);
     this.attention =
         switch (spec.attention()) {
           case GroupedAttention grouped ->
-              new GroupedAttentionBranch(name, grouped, hidden, norm, rotary);
-          case LatentAttention latent -> new LatentAttentionBranch(name, latent, hidden, rotary);
+              new GroupedAttentionBranch(name, grouped, hidden, norm, rotary, attentionNorm);
+          case LatentAttention latent ->
+              new LatentAttentionBranch(name, latent, hidden, rotary, attentionNorm);
         };
     this.feedForward =
         switch (spec.feedForward()) {
-          case GatedFeedForward gated -> new GatedBranch(name, gated, hidden);
+          case GatedFeedForward gated -> new GatedBranch(name, gated, hidden, feedForwardNorm);
           case ExpertFeedForward experts -> new ExpertBranch(name, experts, hidden);
         };
-    BlockNorms norms = spec.norms();
     Stream.of(
             norms.beforeAttention(),
             norms.afterAttention(),
@@ -49,6 +53,10 @@ final class DecoderLayer implements Layer {
         .forEach(module -> parameters.put(parameter(module), Shape.of(hidden)));
     parameters.putAll(attention.parameterShapes());
     parameters.putAll(feedForward.parameterShapes());
+  }
+
+  private Producer producer(String module) {
+    return new Producer.Norm(parameter(module), norm.unitOffset() ? 1 : 0);
   }
 
   private String parameter(String module) {

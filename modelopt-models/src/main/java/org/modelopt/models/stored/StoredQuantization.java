@@ -9,6 +9,7 @@ import java.util.Optional;
 import java.util.SequencedMap;
 import java.util.Set;
 import org.modelopt.decision.Decisions;
+import org.modelopt.decision.InputDecision;
 import org.modelopt.decision.Quantization;
 import org.modelopt.error.CheckpointException;
 import org.modelopt.model.CacheSite;
@@ -127,12 +128,12 @@ public final class StoredQuantization {
   }
 
   private Decisions decisions(List<Layer> layers) {
-    SequencedMap<String, Quantization> inputs = new LinkedHashMap<>();
+    SequencedMap<String, InputDecision> inputs = new LinkedHashMap<>();
     SequencedMap<String, Quantization> caches = new LinkedHashMap<>();
     for (Layer layer : layers) {
       for (InputGroup group : layer.inputGroups()) {
         for (Linear linear : group.linears()) {
-          input(linear).ifPresent(quantization -> inputs.put(linear.name(), quantization));
+          input(linear).ifPresent(found -> inputs.put(linear.name(), InputDecision.of(found)));
         }
       }
       for (CacheSite site : layer.cacheSites()) {
@@ -146,7 +147,7 @@ public final class StoredQuantization {
         }
       }
     }
-    return new Decisions(new LinkedHashMap<>(), inputs, caches);
+    return new Decisions(new LinkedHashMap<>(), inputs, caches, new LinkedHashMap<>());
   }
 
   private Optional<Quantization> input(Linear linear) {
