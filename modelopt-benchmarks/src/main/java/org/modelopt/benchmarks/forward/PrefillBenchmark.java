@@ -1,8 +1,11 @@
 package org.modelopt.benchmarks.forward;
 
+import com.sun.management.OperatingSystemMXBean;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -29,7 +32,8 @@ import org.modelopt.tensor.Tensor;
 /**
  * Prefill of a random Llama of the shape of Llama 3.2 1B on the CPU, in bfloat16: tokens per second
  * of the whole model, and of its matrix products alone with the same weights and row counts, taken
- * in turns. The share is products' time by forward's time. A third kind of pass gathers statistics.
+ * in turns, least time of each. The share is products' time by forward's time. A third kind of pass
+ * gathers statistics.
  *
  * <p>Arguments: directory for the checkpoint (2.5 GB; made if missing), tokens per sample (512),
  * samples (4), rounds (3), threads (2).
@@ -59,15 +63,16 @@ public final class PrefillBenchmark {
       for (int i = 0; i < count; i++) {
         samples.add(sample(arena, tokens, i));
       }
+      MemorySegment inputs = inputs(model, arena, tokens);
       Pass plain = Pass.plain(backend, Precision.BFLOAT16);
-      double products = Double.MAX_VALUE;
-      double forward = Double.MAX_VALUE;
-      double observed = Double.MAX_VALUE;
+      Seconds products = Seconds.NONE;
+      Seconds forward = Seconds.NONE;
+      Seconds observed = Seconds.NONE;
       for (int round = 0; round < rounds; round++) {
-        products = Math.min(products, seconds(() -> products(model, backend, tokens, count)));
-        forward = Math.min(forward, seconds(() -> forward(model, samples, plain, options)));
+        products = products.least(Seconds.of(() -> products(model, backend, inputs, tokens, count)));
+        forward = forward.least(Seconds.of(() -> forward(model, samples, plain, options)));
         Pass observing = plain.observedBy(new StatisticsObserver(backend, name -> true));
-        observed = Math.min(observed, seconds(() -> forward(model, samples, observing, options)));
+        observed = observed.least(Seconds.of(() -> forward(model, samples, observing, options)));
       }
       report(System.out, model, backend, tokens * count, products, forward, observed);
     }
@@ -78,9 +83,9 @@ public final class PrefillBenchmark {
       HfModel model,
       Backend backend,
       int tokens,
-      double products,
-      double forward,
-      double observed) {
+      Seconds products,
+      Seconds forward,
+      Seconds observed) {
     double operations = 0;
     for (Layer layer : model.layers()) {
       for (InputGroup group : layer.inputGroups()) {
@@ -90,28 +95,43 @@ public final class PrefillBenchmark {
       }
     }
     out.println(backend.description());
-    out.println("| pass | tokens/s | GFLOP/s of products | share of products alone |");
-    out.println("|---|---|---|---|");
+    out.println("| pass | tokens/s | GFLOP/s of products | share, by clock | share, by CPU time |");
+    out.println("|---|---|---|---|---|");
     row(out, "products alone", tokens, operations, products, products);
     row(out, "forward", tokens, operations, products, forward);
     row(out, "forward with statistics", tokens, operations, products, observed);
   }
 
   private static void row(
-      PrintStream out, String name, int tokens, double operations, double products, double time) {
+      PrintStream out, String name, int tokens, double operations, Seconds products, Seconds time) {
     out.printf(
         Locale.ROOT,
-        "| %s | %.0f | %.0f | %.3f |%n",
+        "| %s | %.0f | %.0f | %.3f | %.3f |%n",
         name,
-        tokens / time,
-        operations / time / 1e9,
-        products / time);
+        tokens / time.clock(),
+        operations / time.clock() / 1e9,
+        products.clock() / time.clock(),
+        products.cpu() / time.cpu());
   }
 
-  private static double seconds(Runnable work) {
-    long start = System.nanoTime();
-    work.run();
-    return (System.nanoTime() - start) / 1e9;
+  /** Time by the clock, and of all threads of this process on processors: steadier beside others. */
+  private record Seconds(double clock, double cpu) {
+    static final Seconds NONE = new Seconds(Double.MAX_VALUE, Double.MAX_VALUE);
+
+    static Seconds of(Runnable work) {
+      long clock = System.nanoTime();
+      long cpu = processNanos();
+      work.run();
+      return new Seconds((System.nanoTime() - clock) / 1e9, (processNanos() - cpu) / 1e9);
+    }
+
+    private static long processNanos() {
+      return ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class).getProcessCpuTime();
+    }
+
+    Seconds least(Seconds other) {
+      return new Seconds(Math.min(clock, other.clock), Math.min(cpu, other.cpu));
+    }
   }
 
   private static void forward(HfModel model, List<Tensor> samples, Pass pass, JobOptions options) {
@@ -119,12 +139,13 @@ public final class PrefillBenchmark {
   }
 
   /** Every linear of every layer, as often and with as many rows as in a forward pass. */
-  private static void products(HfModel model, Backend backend, int tokens, int count) {
-    SplittableRandom random = new SplittableRandom(1);
+  private static void products(
+      HfModel model, Backend backend, MemorySegment inputs, int tokens, int count) {
     for (Layer layer : model.layers()) {
       try (Arena arena = Arena.ofShared()) {
         for (InputGroup group : layer.inputGroups()) {
-          Tensor x = random(arena, random, tokens, group.linears().getFirst().inFeatures());
+          Shape shape = Shape.of(tokens, group.linears().getFirst().inFeatures());
+          Tensor x = Tensor.of(DType.BF16, shape, inputs.asSlice(0, 2 * shape.elements()));
           List<Tensor> weights =
               group.linears().stream()
                   .map(linear -> model.tensors().open(linear.weightName(), arena))
@@ -141,14 +162,22 @@ public final class PrefillBenchmark {
     }
   }
 
-  private static Tensor random(Arena arena, SplittableRandom random, long rows, long columns) {
-    Tensor x = Tensor.allocate(arena, DType.BF16, Shape.of(rows, columns));
-    for (long i = 0; i < rows * columns; i++) {
-      // Between -2 and 2: sign, the exponents of 1 and 1/2 ..., and any fraction.
-      int bits = random.nextInt();
-      x.segment().set(Tensor.SHORT, 2 * i, (short) ((bits & 0x80FF) | 0x3F00));
+  /** Random bfloat16 numbers, enough for the input of any linear. */
+  private static MemorySegment inputs(HfModel model, Arena arena, int tokens) {
+    long widest =
+        model.layers().stream()
+            .flatMap(layer -> layer.inputGroups().stream())
+            .flatMap(group -> group.linears().stream())
+            .mapToLong(Linear::inFeatures)
+            .max()
+            .orElseThrow();
+    Tensor x = Tensor.allocate(arena, DType.BF16, Shape.of(tokens, widest));
+    SplittableRandom random = new SplittableRandom(1);
+    for (long i = 0; i < tokens * widest; i++) {
+      // Any sign and fraction, magnitudes from 0.5 to 2.
+      x.segment().set(Tensor.SHORT, 2 * i, (short) ((random.nextInt() & 0x80FF) | 0x3F00));
     }
-    return x;
+    return x.segment();
   }
 
   private static Tensor sample(Arena arena, int tokens, int seed) {
