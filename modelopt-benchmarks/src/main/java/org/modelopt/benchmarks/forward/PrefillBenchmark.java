@@ -72,7 +72,9 @@ public final class PrefillBenchmark {
       for (int round = 0; round < rounds; round++) {
         products = products.least(Seconds.of(() -> products(model, backend, inputs, tokens, count)));
         forward = forward.least(Seconds.of(() -> forward(model, samples, plain, options)));
-        Pass observing = plain.observedBy(new StatisticsObserver(backend, name -> Optional.of(Seen.Wanted.STATISTICS)));
+        Pass observing =
+            plain.observedBy(
+                new StatisticsObserver(backend, name -> Optional.of(Seen.Wanted.STATISTICS)));
         observed = observed.least(Seconds.of(() -> forward(model, samples, observing, options)));
       }
       report(System.out, model, backend, tokens * count, products, forward, observed);
