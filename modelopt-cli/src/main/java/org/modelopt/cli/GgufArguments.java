@@ -50,7 +50,8 @@ final class GgufArguments {
     GgufResult result;
     if (text == null && !isQuantized(directory)) {
       // Straight from the files: architectures that this program cannot run are converted, too.
-      result = finish(Exports.gguf(directory), to, importance(Optional.empty(), options), out, options);
+      result =
+          finish(Exports.gguf(directory), to, importance(Optional.empty(), options), out, options);
     } else {
       try (HfModel opened = model.open()) {
         result =

@@ -60,10 +60,7 @@ public final class GgufExport {
   private final JobOptions options;
 
   private GgufExport(
-      GgufSource source,
-      GgufType type,
-      Optional<ImportanceMatrix> importance,
-      JobOptions options) {
+      GgufSource source, GgufType type, Optional<ImportanceMatrix> importance, JobOptions options) {
     this.source = source;
     this.type = type;
     this.importance = importance;
@@ -88,10 +85,7 @@ public final class GgufExport {
    */
   public static GgufExport of(QuantizedModel quantized) {
     return new GgufExport(
-        GgufSource.Decided.of(quantized),
-        GgufType.Q8_0,
-        Optional.empty(),
-        JobOptions.defaults());
+        GgufSource.Decided.of(quantized), GgufType.Q8_0, Optional.empty(), JobOptions.defaults());
   }
 
   /** A copy that quantizes to {@code newType}. */
@@ -230,17 +224,12 @@ public final class GgufExport {
   }
 
   private void write(
-      PlannedTensor planned,
-      GgufTensor tensor,
-      Pass pass,
-      Workers workers,
-      GgufWriter writer) {
+      PlannedTensor planned, GgufTensor tensor, Pass pass, Workers workers, GgufWriter writer) {
     switch (planned.content()) {
       case PlannedTensor.Computed computed -> writer.write(tensor, 0, floats(computed.values()));
       case PlannedTensor.Stored stored -> {
         try (Arena arena = Arena.ofShared()) {
-          RowSource rows =
-              new RowSource(planned, stored, name -> source.open(name, pass, arena));
+          RowSource rows = new RowSource(planned, stored, name -> source.open(name, pass, arena));
           int matrices = Math.toIntExact(tensor.extent(2));
           float[] scales = MatrixScales.none(matrices);
           if (tensor.type() == GgmlType.NVFP4) {

@@ -6,9 +6,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.modelopt.data.CalibrationData;
 import org.modelopt.export.gguf.importance.Importance;
 import org.modelopt.export.gguf.importance.ImportanceMatrix;
-import org.modelopt.data.CalibrationData;
 import org.modelopt.job.JobOptions;
 import org.modelopt.models.HfModel;
 import org.modelopt.models.Models;
@@ -32,8 +32,7 @@ class MatrixScalesTest {
   void importanceComesFromText() {
     PocketModel.extract(directory.resolve("model"));
     try (HfModel model = Models.load(directory.resolve("model"))) {
-      CalibrationData data =
-          model.bundledCalibrationData().orElseThrow().samples(2).maxLength(32);
+      CalibrationData data = model.bundledCalibrationData().orElseThrow().samples(2).maxLength(32);
       ImportanceMatrix matrix = Importance.of(model, data, JobOptions.defaults());
       assertEquals(4 * 7, matrix.entries().size());
       ImportanceMatrix.Entry query = matrix.find("blk.0.attn_q.weight").orElseThrow();

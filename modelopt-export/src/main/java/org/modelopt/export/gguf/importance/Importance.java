@@ -24,8 +24,7 @@ public final class Importance {
   /** Runs {@code data} through {@code model} and sums the squares of what enters its linears. */
   public static ImportanceMatrix of(HfModel model, CalibrationData data, JobOptions options) {
     SampleSet samples = data.read(model.textEncoder());
-    Map<String, MeanSquares> seen =
-        ImportanceObserver.observe(model, samples.samples(), options);
+    Map<String, MeanSquares> seen = ImportanceObserver.observe(model, samples.samples(), options);
     long longest =
         samples.samples().stream().mapToLong(sample -> sample.shape().dim(0)).max().orElse(0);
     return new ImportanceMatrix(
@@ -56,8 +55,7 @@ public final class Importance {
         MeanSquares squares =
             seen.getOrDefault(
                 part.source(),
-                new MeanSquares(
-                    Collections.nCopies(Math.toIntExact(planned.columns()), 0f), 0));
+                new MeanSquares(Collections.nCopies(Math.toIntExact(planned.columns()), 0f), 0));
         sums.addAll(squares.sums());
         counts.add((float) squares.tokens());
       }
