@@ -78,9 +78,11 @@ final class GgufArguments {
     if (matrix != null) {
       return Optional.of(ImportanceMatrix.read(matrix));
     }
-    return text == null
-        ? Optional.empty()
-        : model.map(opened -> Importance.of(opened, CalibrationData.file(text), options));
+    if (text == null) {
+      return Optional.empty();
+    }
+    CalibrationData data = CalibrationData.file(text);
+    return model.map(opened -> Importance.of(opened, data, options));
   }
 
   private static GgufResult finish(
