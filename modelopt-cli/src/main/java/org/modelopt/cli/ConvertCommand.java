@@ -31,7 +31,8 @@ import picocli.CommandLine.Spec;
       "",
       "Examples:",
       "  modelopt convert --model Llama-3.2-1B --to nvfp4 --out Llama-3.2-1B-NVFP4",
-      "  modelopt convert --model Llama-3.2-1B --to int4 --export autoawq,gptq --out both"
+      "  modelopt convert --model Llama-3.2-1B --to int4 --export autoawq,gptq --out both",
+      "  modelopt convert --model Llama-3.2-1B --to gguf --gguf-type Q4_K_M --out llama.gguf"
     })
 final class ConvertCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
@@ -44,8 +45,10 @@ final class ConvertCommand implements Callable<Integer> {
       paramLabel = "FORMAT",
       description =
           "fp8 (weights by row, inputs by token), fp8-block, int8, int8-weight-only, int4, nvfp4"
-              + " (weights), mxfp8, mxfp4, bf16, fp16, fp32.")
+              + " (weights), mxfp8, mxfp4, bf16, fp16, fp32; gguf for llama.cpp.")
   private String format;
+
+  @Mixin private GgufArguments gguf = new GgufArguments();
 
   @Option(
       names = "--exclude",
@@ -60,6 +63,9 @@ final class ConvertCommand implements Callable<Integer> {
   public Integer call() {
     Terminal terminal = Terminal.of(spec);
     JobOptions options = job.options(terminal.progress(), Optional.empty());
+    if (format.equalsIgnoreCase("gguf")) {
+      return gguf.convert(model, export.file(), options, terminal);
+    }
     DataFreeFormat to =
         DataFreeFormat.find(format.toLowerCase(Locale.ROOT))
             .orElseThrow(

@@ -83,6 +83,15 @@ final class ExportArguments {
     Publication.checkDirectory(out, bytes);
   }
 
+  /** The file that {@code --out} names, for a kind that is one file and nothing beside it. */
+  Path file() {
+    if (!kinds.isEmpty() || shardMegabytes != null || !consumers.isEmpty()) {
+      throw new ConfigException(
+          "a GGUF file is written alone: leave out --export, --shard-size and --for");
+    }
+    return out;
+  }
+
   private List<Target> targets(Target otherwise) {
     if (kinds.isEmpty()) {
       return List.of(otherwise);

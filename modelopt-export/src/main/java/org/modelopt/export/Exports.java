@@ -1,6 +1,8 @@
 package org.modelopt.export;
 
+import java.nio.file.Path;
 import org.modelopt.export.compressed.CompressedTensorsTarget;
+import org.modelopt.export.gguf.GgufExport;
 import org.modelopt.export.hf.Fp8BlockTarget;
 import org.modelopt.export.hf.PlainTarget;
 import org.modelopt.export.integer.AutoAwqTarget;
@@ -58,5 +60,15 @@ public final class Exports {
    */
   public static TargetExport plain(QuantizedModel quantized, DType dtype) {
     return TargetExport.of(quantized, new PlainTarget(dtype));
+  }
+
+  /** A GGUF file for llama.cpp with what the codes of {@code quantized} stand for. */
+  public static GgufExport gguf(QuantizedModel quantized) {
+    return GgufExport.of(quantized);
+  }
+
+  /** A GGUF file for llama.cpp of the checkpoint in {@code directory}, which is not quantized. */
+  public static GgufExport gguf(Path directory) {
+    return GgufExport.of(directory);
   }
 }

@@ -2,16 +2,18 @@ package org.modelopt.export.gguf;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.SequencedMap;
+import org.modelopt.compute.Backend;
+import org.modelopt.compute.Precision;
 import org.modelopt.compute.Workers;
 import org.modelopt.error.ConfigException;
 import org.modelopt.error.DataException;
@@ -30,13 +32,14 @@ import org.modelopt.export.gguf.rows.RowSource;
 import org.modelopt.export.gguf.tokenizer.TokenizerKeys;
 import org.modelopt.export.gguf.verify.GgufVerifier;
 import org.modelopt.export.verify.report.VerifyReport;
+import org.modelopt.formats.ggml.GgmlType;
 import org.modelopt.job.JobOptions;
+import org.modelopt.job.Pass;
 import org.modelopt.job.Progress;
 import org.modelopt.models.hf.HfConfig;
 import org.modelopt.publish.Publication;
-import org.modelopt.safetensors.SafetensorsCheckpoint;
-import org.modelopt.tensor.Shape;
-import org.modelopt.tensor.TensorInfo;
+import org.modelopt.quantize.QuantizedModel;
+import org.modelopt.tensor.Tensor;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -51,88 +54,108 @@ public final class GgufExport {
   /** Rows of each tensor that are compared with the original before publishing. */
   private static final int CHECKED_ROWS = 16;
 
-  private final Path directory;
+  private final GgufSource source;
   private final GgufType type;
   private final Optional<ImportanceMatrix> importance;
   private final JobOptions options;
 
   private GgufExport(
-      Path directory, GgufType type, Optional<ImportanceMatrix> importance, JobOptions options) {
-    this.directory = directory;
+      GgufSource source, GgufType type, Optional<ImportanceMatrix> importance, JobOptions options) {
+    this.source = source;
     this.type = type;
     this.importance = importance;
     this.options = options;
   }
 
-  /** An export of the checkpoint in {@code directory} to Q8_0. */
+  /**
+   * An export of the checkpoint in {@code directory} to Q8_0.
+   *
+   * @throws ConfigException if it is quantized
+   */
   public static GgufExport of(Path directory) {
-    return new GgufExport(directory, GgufType.Q8_0, Optional.empty(), JobOptions.defaults());
+    return new GgufExport(
+        GgufSource.Stored.of(directory), GgufType.Q8_0, Optional.empty(), JobOptions.defaults());
+  }
+
+  /**
+   * An export of what a quantized model's codes stand for, to Q8_0. Formats of inputs and caches
+   * are left out: llama.cpp chooses its own.
+   *
+   * @throws ConfigException if it is no HuggingFace checkpoint
+   */
+  public static GgufExport of(QuantizedModel quantized) {
+    return new GgufExport(
+        GgufSource.Decided.of(quantized), GgufType.Q8_0, Optional.empty(), JobOptions.defaults());
   }
 
   /** A copy that quantizes to {@code newType}. */
   public GgufExport type(GgufType newType) {
-    return new GgufExport(directory, newType, importance, options);
+    return new GgufExport(source, newType, importance, options);
   }
 
   /** A copy whose quantization errors are weighted. */
   public GgufExport importance(ImportanceMatrix matrix) {
-    return new GgufExport(directory, type, Optional.of(matrix), options);
+    return new GgufExport(source, type, Optional.of(matrix), options);
   }
 
   /** A copy with another number of threads and receiver of progress. */
   public GgufExport with(JobOptions newOptions) {
-    return new GgufExport(directory, type, importance, newOptions);
+    return new GgufExport(source, type, importance, newOptions);
   }
 
   /**
    * Writes, checks and publishes.
    *
    * @param target file that does not exist yet; it appears complete or not at all
-   * @throws ConfigException if the checkpoint is quantized already
+   * @throws ConfigException if something was decided that llama.cpp cannot do
    * @throws ExportException if {@code target} is taken, the disk is full, a value has no place in
    *     the type, or the check finds something; nothing is left behind then
    */
   public GgufResult to(Path target) {
-    HfConfig config = HfConfig.read(directory.resolve("config.json"));
-    if (config.has("quantization_config")) {
-      throw new ConfigException(
-          directory + " is quantized already; start from the unquantized checkpoint");
-    }
-    SafetensorsCheckpoint checkpoint = SafetensorsCheckpoint.open(directory);
+    HfConfig config = HfConfig.read(source.directory().resolve("config.json"));
     ModelShape shape = ModelShape.read(config);
-    Map<String, Shape> shapes = new LinkedHashMap<>();
-    for (TensorInfo info : checkpoint.tensors()) {
-      shapes.put(info.name(), info.shape());
-    }
-    List<PlannedTensor> planned = TensorPlanner.plan(shape, shapes);
+    List<PlannedTensor> planned = TensorPlanner.plan(shape, source.shapes());
     warn(shape);
     TypeMix mix = new TypeMix(type, shape, planned, importance.isPresent());
     List<GgufTensor> tensors = new ArrayList<>();
     for (PlannedTensor tensor : planned) {
-      tensors.add(new GgufTensor(tensor.name(), mix.of(tensor), tensor.extents()));
+      GgufTensor described = new GgufTensor(tensor.name(), mix.of(tensor), tensor.extents());
+      tensors.add(described);
+      if (described.type() == GgmlType.NVFP4) {
+        tensors.add(scaleOf(described));
+      }
     }
     GgufLayout layout = GgufLayout.of(metadata(config, shape, planned), tensors);
     try (Publication publication = Publication.ofFile(target)) {
       publication.requireFreeBytes(layout.fileBytes());
-      write(publication.path(), layout, planned, checkpoint);
-      VerifyReport report =
-          GgufVerifier.of(publication.path())
-              .withOriginal(directory)
-              .withThreads(options.threads())
-              .withRows(CHECKED_ROWS)
-              .run();
+      write(publication.path(), layout, planned);
+      VerifyReport report = verify(publication.path());
       if (!report.passed()) {
         throw new ExportException(
             "the export of %s did not pass its own check and was not published:%n%s"
-                .formatted(directory, report.toText()));
+                .formatted(source.directory(), report.toText()));
       }
       publication.commit();
       return new GgufResult(target, layout.fileBytes(), report);
     }
   }
 
+  private VerifyReport verify(Path file) {
+    GgufVerifier verifier = GgufVerifier.of(file).withThreads(options.threads());
+    return source.isOriginal()
+        ? verifier.withOriginal(source.directory()).withRows(CHECKED_ROWS).run()
+        : verifier.run();
+  }
+
+  /** {@code NAME.scale}, which multiplies the product with {@code NAME.weight}. */
+  private static GgufTensor scaleOf(GgufTensor weight) {
+    String stem = weight.name().substring(0, weight.name().length() - "weight".length());
+    return GgufTensor.of(stem + "scale", GgmlType.F32, weight.extent(2));
+  }
+
   /** What the file cannot say, said here. */
   private void warn(ModelShape shape) {
+    Path directory = source.directory();
     if (!Files.exists(directory.resolve("tokenizer.json"))) {
       LOG.warn("{} has no tokenizer.json: the GGUF file will take token ids, not text", directory);
     }
@@ -152,6 +175,7 @@ public final class GgufExport {
     SequencedMap<String, GgufValue> keys = new LinkedHashMap<>();
     keys.put("general.architecture", GgufValue.text(shape.architecture().id()));
     keys.put("general.type", GgufValue.text("model"));
+    Path directory = source.directory();
     Path name = directory.toAbsolutePath().normalize().getFileName();
     keys.put("general.name", GgufValue.text(String.valueOf(name)));
     keys.put("general.file_type", GgufValue.u32(type.fileType()));
@@ -182,34 +206,37 @@ public final class GgufExport {
     return text.length() <= 120 ? text : text.substring(0, 120);
   }
 
-  private void write(
-      Path file, GgufLayout layout, List<PlannedTensor> planned, SafetensorsCheckpoint checkpoint) {
+  private void write(Path file, GgufLayout layout, List<PlannedTensor> planned) {
     long total = planned.size();
-    try (Workers workers = new Workers(options.threads());
+    Map<String, GgufTensor> tensors = new LinkedHashMap<>();
+    layout.tensors().forEach(tensor -> tensors.put(tensor.name(), tensor));
+    try (Backend backend = options.withDevice("cpu").openBackend();
+        Workers workers = new Workers(options.threads());
         GgufWriter writer = GgufWriter.create(file, layout)) {
-      TensorEncoder encoder = new TensorEncoder(workers, writer);
+      Pass pass = Pass.plain(backend, Precision.FLOAT32);
       for (int i = 0; i < planned.size(); i++) {
-        write(planned.get(i), layout.tensors().get(i), encoder, writer, checkpoint);
-        options
-            .progress()
-            .update(new Progress("export", i + 1L, total, "tensors", planned.get(i).name()));
+        PlannedTensor next = planned.get(i);
+        write(next, Objects.requireNonNull(tensors.get(next.name())), pass, workers, writer);
+        options.progress().update(new Progress("export", i + 1L, total, "tensors", next.name()));
       }
       writer.finish();
     }
   }
 
   private void write(
-      PlannedTensor planned,
-      GgufTensor tensor,
-      TensorEncoder encoder,
-      GgufWriter writer,
-      SafetensorsCheckpoint checkpoint) {
+      PlannedTensor planned, GgufTensor tensor, Pass pass, Workers workers, GgufWriter writer) {
     switch (planned.content()) {
       case PlannedTensor.Computed computed -> writer.write(tensor, 0, floats(computed.values()));
       case PlannedTensor.Stored stored -> {
         try (Arena arena = Arena.ofShared()) {
-          RowSource rows = new RowSource(planned, stored, name -> checkpoint.open(name, arena));
-          encoder.write(tensor, rows, 1, weights(tensor));
+          RowSource rows = new RowSource(planned, stored, name -> source.open(name, pass, arena));
+          int matrices = Math.toIntExact(tensor.extent(2));
+          float[] scales = MatrixScales.none(matrices);
+          if (tensor.type() == GgmlType.NVFP4) {
+            scales = MatrixScales.of(rows, matrices, workers);
+            writer.write(scaleOf(tensor), 0, floats(scales));
+          }
+          new TensorEncoder(workers, writer).write(tensor, rows, scales, weights(tensor));
         }
       }
     }
@@ -232,13 +259,16 @@ public final class GgufExport {
   }
 
   private static MemorySegment floats(List<Float> values) {
-    MemorySegment bytes = MemorySegment.ofArray(new byte[4 * values.size()]);
-    for (int i = 0; i < values.size(); i++) {
-      bytes.set(
-          ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(java.nio.ByteOrder.LITTLE_ENDIAN),
-          4L * i,
-          values.get(i));
+    float[] array = new float[values.size()];
+    for (int i = 0; i < array.length; i++) {
+      array[i] = values.get(i);
     }
+    return floats(array);
+  }
+
+  private static MemorySegment floats(float[] values) {
+    MemorySegment bytes = MemorySegment.ofArray(new byte[4 * values.length]);
+    MemorySegment.copy(values, 0, bytes, Tensor.FLOAT, 0, values.length);
     return bytes;
   }
 }

@@ -33,10 +33,10 @@ final class TensorEncoder {
   /**
    * Encodes and writes one tensor.
    *
-   * @param factor what values are multiplied with before they are encoded
+   * @param scales what values of each matrix are divided by before they are encoded
    * @param importance of each column, for each matrix of the tensor; empty for none
    */
-  void write(GgufTensor tensor, RowSource source, float factor, Optional<float[]> importance) {
+  void write(GgufTensor tensor, RowSource source, float[] scales, Optional<float[]> importance) {
     int columns = source.columns();
     GgmlCodec codec = GgmlCodec.of(tensor.type());
     long rowsPerPiece = Math.max(1, PIECE / columns);
@@ -53,6 +53,7 @@ final class TensorEncoder {
                 taken != null ? taken : new Scratch(arena, columns, rowBytes, rowsPerPiece);
             for (long row = from; row < to; row++) {
               source.read(row, scratch.x);
+              float factor = 1 / scales[(int) Math.min(scales.length - 1, row / rowsOfMatrix)];
               if (factor != 1) {
                 scale(scratch.x, factor);
               }

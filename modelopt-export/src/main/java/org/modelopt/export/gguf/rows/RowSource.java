@@ -57,9 +57,10 @@ public final class RowSource {
   /**
    * Reads one row to the start of {@code x}.
    *
+   * @return the largest magnitude, before anything is added
    * @throws ExportException if a value is not finite
    */
-  public void read(long row, float[] x) {
+  public float read(long row, float[] x) {
     // Parts of one tensor are equally long.
     Opened opened = parts.get((int) (row / parts.getFirst().part().rows()));
     Part part = opened.part();
@@ -82,6 +83,7 @@ public final class RowSource {
         x[i] += addend;
       }
     }
+    return amax;
   }
 
   private float readColumn(Tensor tensor, long row, long width, float[] x) {
