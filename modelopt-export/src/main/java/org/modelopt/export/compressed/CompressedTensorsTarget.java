@@ -126,7 +126,7 @@ public record CompressedTensorsTarget() implements Target {
 
   /** Which consumers read a checkpoint with these schemes. */
   private static Set<Consumer> readers(SequencedMap<Linear, CompressedScheme> schemes) {
-    Set<Consumer> readers = EnumSet.allOf(Consumer.class);
+    Set<Consumer> readers = EnumSet.complementOf(EnumSet.of(Consumer.TRTLLM));
     schemes.values().stream().distinct().forEach(scheme -> readers.retainAll(readers(scheme)));
     if (schemes.values().stream().distinct().count() > 1) {
       readers.remove(Consumer.SGLANG);
