@@ -35,8 +35,10 @@ final class ConfigArguments {
 
   @Option(
       names = "--kv-cache",
-      paramLabel = "fp8|none",
-      description = "Format of the KV cache. Default: what config or recipe say.")
+      paramLabel = "fp8|nvfp4|none",
+      description =
+          "Format of the KV cache; HuggingFace exports take fp8. Default: what config or recipe"
+              + " say.")
   private String kvCache = "";
 
   @Option(

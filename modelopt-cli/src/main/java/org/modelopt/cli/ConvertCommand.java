@@ -62,10 +62,11 @@ final class ConvertCommand implements Callable<Integer> {
     JobOptions options = job.options(terminal.progress(), Optional.empty());
     DataFreeFormat to =
         DataFreeFormat.find(format.toLowerCase(Locale.ROOT))
-            .orElseThrow(() ->
-                new ConfigException("--to knows %s, not \"%s\"".formatted(names(), format)));
+            .orElseThrow(
+                () -> new ConfigException("--to knows %s, not \"%s\"".formatted(names(), format)));
     try (HfModel opened = model.open()) {
-      for (ExportResult result : export.write(quantized(opened, to, options), to.target(), options)) {
+      for (ExportResult result :
+          export.write(quantized(opened, to, options), to.target(), options)) {
         QuantizeCommand.print(terminal, result);
       }
     }
@@ -81,8 +82,7 @@ final class ConvertCommand implements Callable<Integer> {
     for (String pattern : excluded) {
       config = config.withoutModules(pattern);
     }
-    export.check(
-        List.of(config), PlanSize.of(opened, ModelOpt.plan(opened, config)).bytesAfter());
+    export.check(List.of(config), PlanSize.of(opened, ModelOpt.plan(opened, config)).bytesAfter());
     return ModelOpt.quantize(opened, List.of(config), CalibrationData.of(List.of()), options);
   }
 

@@ -144,8 +144,7 @@ final class ExportArguments {
    *
    * @param otherwise kind to write where the command line names none
    */
-  List<ExportResult> write(
-      List<QuantizedModel> quantized, Target otherwise, JobOptions options) {
+  List<ExportResult> write(List<QuantizedModel> quantized, Target otherwise, JobOptions options) {
     List<Target> targets = targets(otherwise);
     if (quantized.size() == 1 && targets.size() == 1) {
       SequencedMap<Path, Target> one = new LinkedHashMap<>();

@@ -24,19 +24,22 @@ import picocli.CommandLine.Spec;
       "",
       "Examples:",
       "  modelopt verify Llama-3.2-1B-FP8 --for vllm",
-      "  modelopt verify Llama-3.2-1B-FP8 --for vllm --for sglang --original Llama-3.2-1B"
+      "  modelopt verify Llama-3.2-1B-FP8 --for vllm --for sglang --original Llama-3.2-1B",
+      "  modelopt verify llama-q4_k_m.gguf --for llama.cpp --original Llama-3.2-1B"
     })
 final class VerifyCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
 
-  @Parameters(paramLabel = "DIR", description = "The checkpoint.")
+  @Parameters(paramLabel = "PATH", description = "The checkpoint directory, or the GGUF file.")
   private Path directory;
 
   @Option(
       names = "--for",
       paramLabel = "CONSUMER",
       split = ",",
-      description = "What shall load it: vllm, sglang, trtllm-pytorch, transformers; repeatable.")
+      description =
+          "What shall load it: vllm, sglang, trtllm-pytorch, transformers for"
+              + " directories, llama.cpp for GGUF files; repeatable.")
   private List<String> consumers = new ArrayList<>();
 
   @Option(

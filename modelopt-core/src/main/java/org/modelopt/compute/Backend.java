@@ -136,8 +136,22 @@ public interface Backend extends AutoCloseable {
    */
   Tensor mixRows(List<Tensor> sources, int[] rows, float[] weights, int each, Scope scope);
 
+  /**
+   * Copies all rows of {@code rows} {@code [t, c]} into {@code target} {@code [n, c]} of the same
+   * type, from row {@code at} on.
+   */
+  void copyRows(Tensor rows, Tensor target, long at);
+
   /** What the rows of {@code x} {@code [t, c]} look like per channel. */
   ChannelSummary summarize(Tensor x);
+
+  /**
+   * Summaries of many matrices of {@code channels} columns together, in the order in which they
+   * come; where the device works behind the caller, without waiting for each.
+   */
+  default ChannelObserver observeChannels(int channels) {
+    return new HostChannelObserver(this, channels);
+  }
 
   /**
    * Log-likelihoods {@code log softmax(logits)[target]} in float64, one per row of {@code logits}

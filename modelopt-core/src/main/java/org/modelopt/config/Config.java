@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.modelopt.error.ConfigException;
 import org.modelopt.numeric.Conversion;
+import org.modelopt.numeric.Granularity;
 import org.modelopt.numeric.QuantSpec;
 
 /**
@@ -211,8 +212,13 @@ public record Config(
     return new Config(name, kept, algorithm, weightConversion);
   }
 
-  /** A copy that quantizes the keys and values that attention caches. */
+  /**
+   * A copy that quantizes the keys and values that attention caches. Formats with several scales
+   * become dynamic: a cache grows token by token, so only one scale for all of it can be
+   * calibrated.
+   */
   public Config withKvCache(QuantSpec spec) {
-    return withRule(Rule.quantize("*", Target.KV_CACHE, spec));
+    boolean one = spec.granularity() instanceof Granularity.PerTensor;
+    return withRule(Rule.quantize("*", Target.KV_CACHE, one ? spec : spec.asDynamic()));
   }
 }

@@ -38,7 +38,7 @@ final class DecisionFile {
   private final Map<String, StoredTensor> tensors = new LinkedHashMap<>();
   private final IdentityHashMap<Object, String> tensorIds = new IdentityHashMap<>();
   private final Map<String, String> metadata = new LinkedHashMap<>();
-  private final Map<Object, String> known = new IdentityHashMap<>();
+  private final IdentityHashMap<Object, String> known = new IdentityHashMap<>();
 
   private DecisionFile() {}
 

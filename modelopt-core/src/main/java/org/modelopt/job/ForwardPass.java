@@ -25,12 +25,28 @@ final class ForwardPass implements LayerRun {
   private final LayerParameters parameters;
   private final Scope scope;
   private final int[] starts;
+  private final Optional<KeyValueCache> cache;
 
   ForwardPass(Pass pass, LayerParameters parameters, Scope scope, int... starts) {
+    this(pass, parameters, scope, Optional.empty(), starts);
+  }
+
+  ForwardPass(
+      Pass pass,
+      LayerParameters parameters,
+      Scope scope,
+      Optional<KeyValueCache> cache,
+      int... starts) {
     this.pass = pass;
     this.parameters = parameters;
     this.scope = scope;
+    this.cache = cache;
     this.starts = starts;
+  }
+
+  @Override
+  public int past() {
+    return cache.map(KeyValueCache::tokens).orElse(0);
   }
 
   @Override
@@ -120,7 +136,8 @@ final class ForwardPass implements LayerRun {
   @Override
   public Tensor cached(CacheSite site, Tensor x) {
     pass.observer().cache(site, x);
-    return pass.simulated().cache(site.name()).map(q -> simulate(q, x)).orElse(x);
+    Tensor kept = pass.simulated().cache(site.name()).map(q -> simulate(q, x)).orElse(x);
+    return cache.map(all -> all.append(site, kept)).orElse(kept);
   }
 
   private Tensor simulate(Quantization quantization, Tensor x) {

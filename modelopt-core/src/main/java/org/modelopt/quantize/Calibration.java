@@ -195,12 +195,14 @@ public final class Calibration {
       List<Decider> deciders,
       Pass pass,
       Activations.Tick ticks) {
-    StatisticsObserver observer = new StatisticsObserver(pass.backend(), wanted(layer, deciders));
-    Pass observing = pass.observedBy(observer);
-    try (LayerParameters parameters = LayerParameters.load(model, layer, observing)) {
-      activations.advance(layer, parameters, observing, ticks);
+    try (StatisticsObserver observer =
+        new StatisticsObserver(pass.backend(), wanted(layer, deciders))) {
+      Pass observing = pass.observedBy(observer);
+      try (LayerParameters parameters = LayerParameters.load(model, layer, observing)) {
+        activations.advance(layer, parameters, observing, ticks);
+      }
+      return observer.statistics();
     }
-    return observer.statistics();
   }
 
   private static Predicate<String> wanted(Layer layer, List<Decider> deciders) {

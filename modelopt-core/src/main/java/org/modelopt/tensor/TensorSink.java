@@ -32,8 +32,8 @@ public interface TensorSink {
    * tensor gets either pieces with places or appended ones.
    *
    * @param offset bytes from the start of the tensor
-   * @throws IllegalArgumentException if nothing of that name was declared, or the piece does not lie
-   *     within the tensor
+   * @throws IllegalArgumentException if nothing of that name was declared, or the piece does not
+   *     lie within the tensor
    * @throws org.modelopt.error.ExportException if the bytes cannot be written
    */
   void write(String name, long offset, MemorySegment piece);

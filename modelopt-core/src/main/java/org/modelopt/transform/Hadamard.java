@@ -85,8 +85,8 @@ public final class Hadamard {
 
   private static boolean isPaley(int order) {
     return order % 4 == 0
-        && ((order - 1) % 4 == 3 && isPrime(order - 1)
-            || (order / 2 - 1) % 4 == 1 && isPrime(order / 2 - 1));
+        && (((order - 1) % 4 == 3 && isPrime(order - 1))
+            || ((order / 2 - 1) % 4 == 1 && isPrime(order / 2 - 1)));
   }
 
   private static boolean isPrime(int n) {

@@ -23,10 +23,7 @@ import org.modelopt.tensor.DType;
  * @param target the kind of checkpoint that most consumers load
  */
 public record DataFreeFormat(
-    String name,
-    String title,
-    Optional<Config> config,
-    org.modelopt.export.write.Target target) {
+    String name, String title, Optional<Config> config, org.modelopt.export.write.Target target) {
   private static final List<DataFreeFormat> ALL =
       List.of(
           quantized(

@@ -12,8 +12,8 @@ import org.modelopt.quantize.QuantizedModel;
 import org.modelopt.tensor.DType;
 
 /**
- * Entrance to the writers of checkpoints. Several checkpoints from one pass over the weights: {@link
- * org.modelopt.export.write.Export}.
+ * Entrance to the writers of checkpoints. Several checkpoints from one pass over the weights:
+ * {@link org.modelopt.export.write.Export}.
  */
 public final class Exports {
   private Exports() {}

@@ -53,7 +53,7 @@ public final class HfModel implements Model {
   private final DecoderLayers layers;
   private final TensorSource tensors;
   private final Optional<StoredQuantization> stored;
-  private final TextEncoder textEncoder;
+  private final HfTextEncoder textEncoder;
   private final Optional<HfConfig> generationConfig;
   private final Arena arena = Arena.ofShared();
   private final Tensor embedding;
@@ -245,6 +245,11 @@ public final class HfModel implements Model {
   @Override
   public Optional<TextEncoder> textEncoder() {
     return Optional.of(textEncoder);
+  }
+
+  /** The tokenizer of the checkpoint, which also decodes. */
+  public HfTextEncoder tokenizer() {
+    return textEncoder;
   }
 
   @Override

@@ -7,11 +7,11 @@ import org.modelopt.tensor.Shape;
 import org.modelopt.tensor.Tensor;
 
 /** Checks of what callers hand to an operation; failures name operation, argument and sizes. */
-final class Arguments {
+public final class Arguments {
   private Arguments() {}
 
   /** A matrix {@code [rows, columns]} of F32 or BF16. */
-  static void matrix(String operation, String name, Tensor tensor) {
+  public static void matrix(String operation, String name, Tensor tensor) {
     floats(operation, name, tensor);
     if (tensor.shape().rank() != 2) {
       throw wrong(operation, name, tensor, "a matrix");
@@ -19,13 +19,13 @@ final class Arguments {
   }
 
   /** Elements of F32 or BF16. */
-  static void floats(String operation, String name, Tensor tensor) {
+  public static void floats(String operation, String name, Tensor tensor) {
     if (tensor.dtype() != DType.F32 && tensor.dtype() != DType.BF16) {
       throw wrong(operation, name, tensor, "of F32 or BF16");
     }
   }
 
-  static void typeAndShape(
+  public static void typeAndShape(
       String operation, String name, Tensor tensor, DType dtype, long... dims) {
     Shape expected = Shape.of(dims);
     if (tensor.dtype() != dtype || !tensor.shape().equals(expected)) {
@@ -34,14 +34,14 @@ final class Arguments {
   }
 
   /** The type and shape of another tensor. */
-  static void same(String operation, String name, Tensor tensor, Tensor other) {
+  public static void same(String operation, String name, Tensor tensor, Tensor other) {
     if (tensor.dtype() != other.dtype() || !tensor.shape().equals(other.shape())) {
       throw wrong(operation, name, tensor, other.dtype() + " " + other.shape());
     }
   }
 
   /** Matrices of one type that agree in one of their two sizes. */
-  static void sources(String operation, List<Tensor> sources, int axis) {
+  public static void sources(String operation, List<Tensor> sources, int axis) {
     if (sources.isEmpty()) {
       throw new IllegalArgumentException(operation + ": there are no sources");
     }
@@ -61,7 +61,7 @@ final class Arguments {
   }
 
   /** Rows or columns of sources that are stacked along {@code axis}. */
-  static void indices(String operation, int[] indices, List<Tensor> sources, int axis) {
+  public static void indices(String operation, int[] indices, List<Tensor> sources, int axis) {
     long limit = sources.stream().mapToLong(source -> source.shape().dim(axis)).sum();
     for (int index : indices) {
       if (index < 0 || index >= limit) {
@@ -73,7 +73,7 @@ final class Arguments {
   }
 
   /** Keys for all queries: as many, or with one sequence at least as many. */
-  static void keys(String operation, long keys, long queries, int[] starts) {
+  public static void keys(String operation, long keys, long queries, int[] starts) {
     if (keys < queries || (keys > queries && starts.length != 2)) {
       throw new IllegalArgumentException(
           "%s: %d keys do not fit %d queries of %d sequences; only one sequence may have more keys"
@@ -82,7 +82,7 @@ final class Arguments {
   }
 
   /** Rows of a table. */
-  static void tokens(String operation, int[] ids, long vocabulary) {
+  public static void tokens(String operation, int[] ids, long vocabulary) {
     for (int i = 0; i < ids.length; i++) {
       if (ids[i] < 0 || ids[i] >= vocabulary) {
         throw new IllegalArgumentException(
@@ -93,7 +93,7 @@ final class Arguments {
   }
 
   /** One target within the vocabulary, or negative, per row of logits. */
-  static void targets(String operation, int[] targets, Shape logits) {
+  public static void targets(String operation, int[] targets, Shape logits) {
     if (targets.length != logits.dim(0)) {
       throw new IllegalArgumentException(
           "%s: there are %d targets for logits %s".formatted(operation, targets.length, logits));
@@ -108,7 +108,7 @@ final class Arguments {
   }
 
   /** Starts of sequences: ascending from 0 to {@code rows}. */
-  static void starts(String operation, int[] starts, long rows) {
+  public static void starts(String operation, int[] starts, long rows) {
     boolean good = starts.length > 0 && starts[0] == 0 && starts[starts.length - 1] == rows;
     for (int i = 1; i < starts.length; i++) {
       good &= starts[i - 1] <= starts[i];
@@ -121,7 +121,7 @@ final class Arguments {
   }
 
   /** Whole heads, of which at most all elements are rotated. */
-  static void rotation(String operation, int columns, int headSize, int half) {
+  public static void rotation(String operation, int columns, int headSize, int half) {
     if (headSize < 1 || columns % headSize != 0 || 2L * half > headSize) {
       throw new IllegalArgumentException(
           "%s: %d columns are not heads of %d elements of which %d are rotated"
@@ -130,7 +130,7 @@ final class Arguments {
   }
 
   /** Position of each row in its sequence, all below {@code limit}. */
-  static int[] positions(String operation, int[] starts, long limit) {
+  public static int[] positions(String operation, int[] starts, long limit) {
     int[] positions = new int[starts[starts.length - 1]];
     for (int sequence = 1; sequence < starts.length; sequence++) {
       int length = starts[sequence] - starts[sequence - 1];

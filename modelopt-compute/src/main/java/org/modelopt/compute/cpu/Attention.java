@@ -27,10 +27,12 @@ final class Attention {
 
   private final Kernels kernels;
   private final Workers workers;
+  private final PackedAttention packed;
 
-  Attention(Kernels kernels, Workers workers) {
-    this.kernels = kernels;
+  Attention(Rungs rungs, Workers workers, BufferPool pool) {
+    this.kernels = rungs.kernels();
     this.workers = workers;
+    this.packed = new PackedAttention(kernels, rungs.product(), workers, pool);
   }
 
   /**
@@ -62,6 +64,9 @@ final class Attention {
     for (int sequence = 0; sequence + 1 < starts.length; sequence++) {
       int start = starts[sequence];
       int length = starts[sequence + 1] - start;
+      if (length == 0 || packed.run(call, start, length)) {
+        continue;
+      }
       int blocks = Math.ceilDiv(length, queries);
       int keyHeads = call.spec().keyValueHeads();
       workers.forRange(

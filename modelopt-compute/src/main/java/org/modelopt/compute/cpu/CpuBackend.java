@@ -56,7 +56,7 @@ public final class CpuBackend implements Backend {
     this.elementwise = new Elementwise(rungs.kernels(), workers);
     this.rowOperations = new RowOperations(rungs.kernels(), workers);
     this.rowMoves = new RowMoves(rungs.kernels(), workers);
-    this.attention = new Attention(rungs.kernels(), workers);
+    this.attention = new Attention(rungs, workers, pool);
   }
 
   @Override
@@ -270,6 +270,16 @@ public final class CpuBackend implements Backend {
     Tensor y = scope.allocate(sources.getFirst().dtype(), Shape.of(rows.length / each, width));
     rowMoves.mixRows(sources, rows, weights, each, Elements.of(y), width);
     return y;
+  }
+
+  @Override
+  public void copyRows(Tensor rows, Tensor target, long at) {
+    Arguments.matrix("copyRows", "rows", rows);
+    long count = rows.shape().dim(0);
+    long columns = rows.shape().dim(1);
+    Arguments.typeAndShape(
+        "copyRows", "target", target, rows.dtype(), target.shape().dim(0), columns);
+    target.rows(at, at + count).segment().copyFrom(rows.segment());
   }
 
   @Override

@@ -80,9 +80,7 @@ final class CompressedLayouts {
             "weight_packed", linear, spec, Packings.ALONG_COLUMNS, !zeroPoints, DType.I32));
     tensors.add(
         LinearTensors.scales(
-            "weight_scale",
-            Shape.of(linear.outFeatures(), groups),
-            spec.scaleFormat().dtype()));
+            "weight_scale", Shape.of(linear.outFeatures(), groups), spec.scaleFormat().dtype()));
     tensors.add(
         new LinearTensor(
             "weight_shape",

@@ -51,7 +51,10 @@ public record CompressedTensorsTarget() implements Target {
         });
     Subject.requireSome(schemes.keySet(), subject.model());
     List<Linear> packed =
-        schemes.keySet().stream().filter(l -> schemes.get(l).kind() == Kind.PACKED).toList();
+        schemes.entrySet().stream()
+            .filter(entry -> entry.getValue().kind() == Kind.PACKED)
+            .map(Map.Entry::getKey)
+            .toList();
     Decisions decisions =
         ScaleTypes.with(
             subject.decisions(),
@@ -88,7 +91,8 @@ public record CompressedTensorsTarget() implements Target {
     Map<CompressedScheme, List<String>> members = new LinkedHashMap<>();
     schemes.forEach((linear, scheme) ->
         members.computeIfAbsent(scheme, key -> new ArrayList<>()).add(linear.name()));
-    List<String> formats = members.keySet().stream().map(s -> s.kind().format()).distinct().toList();
+    List<String> formats =
+        members.keySet().stream().map(s -> s.kind().format()).distinct().toList();
     ObjectNode node = JsonText.object();
     ObjectNode groups = node.putObject("config_groups");
     members.forEach((scheme, names) -> {
@@ -113,8 +117,7 @@ public record CompressedTensorsTarget() implements Target {
 
   private static ObjectNode cache(CacheScales scales) {
     if (!scales.format().equals("FP8")) {
-      throw new ConfigException(
-          "compressed-tensors holds FP8 caches only, not " + scales.format());
+      throw new ConfigException("compressed-tensors holds FP8 caches only, not " + scales.format());
     }
     return JsonText.object()
         .put("num_bits", 8)
@@ -126,7 +129,8 @@ public record CompressedTensorsTarget() implements Target {
 
   /** Which consumers read a checkpoint with these schemes. */
   private static Set<Consumer> readers(SequencedMap<Linear, CompressedScheme> schemes) {
-    Set<Consumer> readers = EnumSet.complementOf(EnumSet.of(Consumer.TRTLLM));
+    Set<Consumer> readers = EnumSet.of(
+            Consumer.VLLM, Consumer.SGLANG, Consumer.TRTLLM_PYTORCH, Consumer.TRANSFORMERS);
     schemes.values().stream().distinct().forEach(scheme -> readers.retainAll(readers(scheme)));
     if (schemes.values().stream().distinct().count() > 1) {
       readers.remove(Consumer.SGLANG);

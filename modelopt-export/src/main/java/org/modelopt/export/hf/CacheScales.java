@@ -12,8 +12,8 @@ import org.modelopt.model.CacheSite;
 import org.modelopt.model.Layer;
 
 /**
- * Formats and scales of the KV cache. A scale is amax / 448, for NVFP4 caches too: their blocks have
- * E4M3 scales up to 448 under it.
+ * Formats and scales of the KV cache. A scale is amax / 448, for NVFP4 caches too: their blocks
+ * have E4M3 scales up to 448 under it.
  *
  * @param format FP8 or NVFP4
  * @param scales by site

@@ -15,7 +15,8 @@ public final class ExcludedModules {
   private ExcludedModules() {}
 
   /** Patterns for {@code unquantized}, sorted, without repetition. */
-  public static List<String> patterns(Collection<String> unquantized, Collection<String> quantized) {
+  public static List<String> patterns(
+      Collection<String> unquantized, Collection<String> quantized) {
     TreeSet<String> patterns = new TreeSet<>();
     for (String name : unquantized) {
       patterns.add(pattern(name, quantized));

@@ -53,11 +53,7 @@ public record Fp8BlockTarget() implements Target {
     return HfPlan.of(subject, "FP8 in blocks of 128 by 128", layouts)
         .withConfig(quantization(subject.unquantizedLinears()))
         .build(
-            Set.of(
-                Consumer.VLLM,
-                Consumer.SGLANG,
-                Consumer.TRTLLM_PYTORCH,
-                Consumer.TRANSFORMERS));
+            Set.of(Consumer.VLLM, Consumer.SGLANG, Consumer.TRTLLM_PYTORCH, Consumer.TRANSFORMERS));
   }
 
   private static ObjectNode quantization(List<String> excluded) {

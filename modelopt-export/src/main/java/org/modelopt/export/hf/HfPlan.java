@@ -88,23 +88,26 @@ public final class HfPlan {
   }
 
   private void addStored() {
-    subject.sources().forEach((name, linear) -> {
-      TensorInfo stored = subject.model().tensors().find(name).orElseThrow();
-      if (linear.isEmpty()) {
-        parameters.put(
-            name, List.of(new Piece<>(Place.of(name), (t, pass, arena) -> typed(t, pass, arena))));
-        infos.add(new TensorInfo(name, type(stored.dtype()), stored.shape()));
-      } else if (name.equals(linear.get().weightName())) {
-        addWeight(linear.get());
-      } else {
-        infos.add(new TensorInfo(name, type(stored.dtype()), stored.shape()));
-        pieces(linear.get())
-            .add(
-                new Piece<>(
-                    Place.of(name),
-                    (form, pass, arena) -> typed(form.bias().orElseThrow(), pass, arena)));
-      }
-    });
+    subject
+        .sources()
+        .forEach((name, linear) -> {
+          TensorInfo stored = subject.model().tensors().find(name).orElseThrow();
+          if (linear.isEmpty()) {
+            parameters.put(
+                name,
+                List.of(new Piece<>(Place.of(name), (t, pass, arena) -> typed(t, pass, arena))));
+            infos.add(new TensorInfo(name, type(stored.dtype()), stored.shape()));
+          } else if (name.equals(linear.get().weightName())) {
+            addWeight(linear.get());
+          } else {
+            infos.add(new TensorInfo(name, type(stored.dtype()), stored.shape()));
+            pieces(linear.get())
+                .add(
+                    new Piece<>(
+                        Place.of(name),
+                        (form, pass, arena) -> typed(form.bias().orElseThrow(), pass, arena)));
+          }
+        });
   }
 
   private void addWeight(Linear linear) {
@@ -132,8 +135,7 @@ public final class HfPlan {
   private static Tensor values(LinearForm form, Pass pass, Arena arena) {
     return switch (form.weight()) {
       case LinearForm.Plain(Tensor tensor) -> tensor;
-      case LinearForm.Quantized(QuantizedTensor codes, _) ->
-          Weights.dequantize(codes, pass, arena);
+      case LinearForm.Quantized(QuantizedTensor codes, _) -> Weights.dequantize(codes, pass, arena);
     };
   }
 
@@ -146,16 +148,14 @@ public final class HfPlan {
     return stored == subject.dtype() ? dtype : stored;
   }
 
-  private Tensor typed(
-      Tensor tensor, Pass pass, Arena arena) {
+  private Tensor typed(Tensor tensor, Pass pass, Arena arena) {
     return Weights.rounded(tensor, type(tensor.dtype()), pass, arena);
   }
 
   /** Adds one F32 number under a name of its own. */
   public HfPlan withNumber(String name, Shape shape, float value) {
     infos.add(new TensorInfo(name, DType.F32, shape));
-    constants.put(
-        Place.of(name), Tensor.ofFloats(Arena.ofAuto(), shape, value));
+    constants.put(Place.of(name), Tensor.ofFloats(Arena.ofAuto(), shape, value));
     return this;
   }
 

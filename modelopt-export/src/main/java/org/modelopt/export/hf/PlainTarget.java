@@ -35,10 +35,6 @@ public record PlainTarget(DType dtype) implements Target {
     return HfPlan.plain(subject, "plain " + dtype, dtype)
         .withPlainConfig()
         .build(
-            Set.of(
-                Consumer.VLLM,
-                Consumer.SGLANG,
-                Consumer.TRTLLM_PYTORCH,
-                Consumer.TRANSFORMERS));
+            Set.of(Consumer.VLLM, Consumer.SGLANG, Consumer.TRTLLM_PYTORCH, Consumer.TRANSFORMERS));
   }
 }

@@ -1,6 +1,7 @@
 /**
- * What all checkpoints in HuggingFace's layout have in common: shards of safetensors files under the
- * names of the original, {@code config.json} with a {@code quantization_config}, and the tokenizer.
+ * What all checkpoints in HuggingFace's layout have in common: shards of safetensors files under
+ * the names of the original, {@code config.json} with a {@code quantization_config}, and the
+ * tokenizer.
  *
  * <p>A {@link org.modelopt.export.hf.LinearLayout} says what one quantized linear looks like on
  * disk; {@link org.modelopt.export.hf.HfPlan} puts the layouts of all linears and everything else

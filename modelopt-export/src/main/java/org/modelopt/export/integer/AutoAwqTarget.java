@@ -38,8 +38,7 @@ public record AutoAwqTarget() implements Target {
     }
     ObjectNode quantization = JsonText.object();
     quantization.put("bits", 4).put("group_size", weights.group());
-    quantization.set(
-        "modules_to_not_convert", JsonText.array(subject.unquantizedLinears()));
+    quantization.set("modules_to_not_convert", JsonText.array(subject.unquantizedLinears()));
     quantization.put("quant_method", "awq").put("version", "gemm").put("zero_point", true);
     return HfPlan.of(subject, "AutoAWQ " + weights.title(), weights.decisions(), layouts)
         .withConfig(quantization)

@@ -1,9 +1,9 @@
 package org.modelopt.export.integer;
 
+import java.util.EnumSet;
 import java.util.LinkedHashMap;
 import java.util.SequencedMap;
 import java.util.Set;
-import java.util.EnumSet;
 import org.modelopt.error.ConfigException;
 import org.modelopt.export.hf.HfPlan;
 import org.modelopt.export.hf.JsonText;
@@ -71,8 +71,7 @@ public record GptqTarget(boolean version2) implements Target {
         .build(readers);
   }
 
-  private static ObjectNode settings(
-      Subject subject, IntegerWeights weights, boolean second) {
+  private static ObjectNode settings(Subject subject, IntegerWeights weights, boolean second) {
     ObjectNode node = JsonText.object();
     node.put("bits", weights.bits());
     node.put("checkpoint_format", second ? "gptq_v2" : "gptq");

@@ -25,8 +25,8 @@ import tools.jackson.databind.node.ObjectNode;
 
 /**
  * llm-awq, which TinyChat and gptqmodel read: {@code qweight} I16 {@code [out / 4, in]}, {@code
- * scales} and {@code scaled_zeros} F16 {@code [padded groups, out]}, the latter {@code -scale * zero
- * point}.
+ * scales} and {@code scaled_zeros} F16 {@code [padded groups, out]}, the latter {@code -scale *
+ * zero point}.
  */
 public record LlmAwqTarget() implements Target {
   @Override
@@ -48,8 +48,7 @@ public record LlmAwqTarget() implements Target {
     }
     ObjectNode quantization = JsonText.object();
     quantization.put("bits", 4).put("group_size", weights.group());
-    quantization.set(
-        "modules_to_not_convert", JsonText.array(subject.unquantizedLinears()));
+    quantization.set("modules_to_not_convert", JsonText.array(subject.unquantizedLinears()));
     quantization.put("quant_method", "awq").put("version", "llm-awq").put("zero_point", true);
     return HfPlan.of(subject, "llm-awq " + weights.title(), weights.decisions(), layouts)
         .withConfig(quantization)

@@ -8,8 +8,8 @@
  * stored with zero points in the middle. Scales are F16; codes are the nearest under the rounded
  * scales.
  *
- * <p>Sources: AutoAWQ {@code awq/modules/linear}, llm-awq {@code awq/quantize/qmodule.py}, GPTQModel
- * {@code gptqmodel/nn_modules/qlinear}.
+ * <p>Sources: AutoAWQ {@code awq/modules/linear}, llm-awq {@code awq/quantize/qmodule.py},
+ * GPTQModel {@code gptqmodel/nn_modules/qlinear}.
  */
 @NullMarked
 package org.modelopt.export.integer;

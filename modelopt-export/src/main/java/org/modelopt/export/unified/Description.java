@@ -46,11 +46,12 @@ record Description(
             groups.set("group_0", group);
           });
     } else {
-      membersOfFormats().forEach((format, members) -> {
-        ObjectNode group = format.group(true).orElseThrow();
-        group.set("targets", JsonText.array(members.stream().sorted().toList()));
-        groups.set("group_" + groups.size(), group);
-      });
+      membersOfFormats()
+          .forEach((format, members) -> {
+            ObjectNode group = format.group(true).orElseThrow();
+            group.set("targets", JsonText.array(members.stream().sorted().toList()));
+            groups.set("group_" + groups.size(), group);
+          });
     }
     if (!groups.isEmpty()) {
       config.set("config_groups", groups);

@@ -56,8 +56,7 @@ final class Layouts {
         tensors.add(LinearTensors.scales("weight_scale", scales, DType.U8));
       }
     }
-    how.second()
-        .ifPresent(second -> tensors.add(scalar("weight_scale_2", scale(second))));
+    how.second().ifPresent(second -> tensors.add(scalar("weight_scale_2", scale(second))));
     input
         .flatMap(InputDecision::quantization)
         .filter(quantization -> !isComputedAtRunTime(quantization))

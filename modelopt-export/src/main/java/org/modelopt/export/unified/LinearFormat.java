@@ -121,7 +121,8 @@ public record LinearFormat(Algorithm algorithm, OptionalInt group) {
       return withoutGroup(fits, Algorithm.FP8_ROWS);
     }
     // Readers scale inputs in blocks of a token as they come, whatever is said of them.
-    boolean fits = input.isEmpty() || input.filter(i -> i.isFp8() && i.spec().dynamic()).isPresent();
+    boolean fits =
+        input.isEmpty() || input.filter(i -> i.isFp8() && i.spec().dynamic()).isPresent();
     return withoutGroup(weight.isTiled(TILE) && fits, Algorithm.FP8_TILES);
   }
 

@@ -74,8 +74,8 @@ public record ModelOptTarget() implements Target {
   }
 
   /**
-   * Factors of one where nothing was scaled: TensorRT-LLM stops without a pre-quant scale on linears
-   * that it does not join with others, and expects none on those that it does.
+   * Factors of one where nothing was scaled: TensorRT-LLM stops without a pre-quant scale on
+   * linears that it does not join with others, and expects none on those that it does.
    */
   private static LinearTensor ones(Linear linear, DType dtype) {
     Shape shape = Shape.of(linear.inFeatures());
@@ -97,7 +97,8 @@ public record ModelOptTarget() implements Target {
       Optional<InputDecision> input = subject.input(linear);
       if (input.flatMap(InputDecision::rotation).isPresent()) {
         throw new ConfigException(
-            linear.name() + ": no reader rotates inputs as they come; choose a rotation that folds");
+            linear.name()
+                + ": no reader rotates inputs as they come; choose a rotation that folds");
       }
       formats.put(
           linear,

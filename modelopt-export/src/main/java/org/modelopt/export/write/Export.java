@@ -43,8 +43,8 @@ public final class Export {
   /**
    * Writes, checks and publishes.
    *
-   * @param targets what to write where: directories that do not exist yet or are empty; they
-   *     appear complete, after all of them were checked
+   * @param targets what to write where: directories that do not exist yet or are empty; they appear
+   *     complete, after all of them were checked
    * @return a result for each target, in their order
    * @throws org.modelopt.error.ConfigException if a target cannot hold what was decided; nothing
    *     was written then
@@ -142,8 +142,10 @@ public final class Export {
             .toList();
     if (!without.isEmpty()) {
       LOG.warn(
-          "{} as {} will not load in {}; the report says why", subject.model().name(),
-          plan.format(), String.join(" and ", without));
+          "{} as {} will not load in {}; the report says why",
+          subject.model().name(),
+          plan.format(),
+          String.join(" and ", without));
     }
     return report;
   }

@@ -92,5 +92,4 @@ public final class ScaleTypes {
       return scale != 0 && (half & 0x7FFF) == 0 ? (short) (half | 1) : half;
     }
   }
-
 }

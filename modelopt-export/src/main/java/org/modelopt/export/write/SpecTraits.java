@@ -20,10 +20,7 @@ import org.modelopt.numeric.ScaleFormat;
 public record SpecTraits(QuantSpec spec) {
   /** Traits of the format of a linear's input, if it is quantized. */
   public static Optional<SpecTraits> ofInput(Optional<InputDecision> input) {
-    return input
-        .flatMap(InputDecision::quantization)
-        .map(Quantization::spec)
-        .map(SpecTraits::new);
+    return input.flatMap(InputDecision::quantization).map(Quantization::spec).map(SpecTraits::new);
   }
 
   /** Whether codes are E4M3 under float32 scales. */

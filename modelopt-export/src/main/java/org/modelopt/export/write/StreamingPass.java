@@ -71,14 +71,17 @@ final class StreamingPass {
         backends.add(backend);
         passes.add(Pass.plain(backend, options.precisionFor(subject.model())));
       }
-      workers.forRange(tasks.size(), 1, (from, to) -> {
-        Pass pass = take(passes);
-        try {
-          run(tasks.get(Math.toIntExact(from)), pass);
-        } finally {
-          passes.add(pass);
-        }
-      });
+      workers.forRange(
+          tasks.size(),
+          1,
+          (from, to) -> {
+            Pass pass = take(passes);
+            try {
+              run(tasks.get(Math.toIntExact(from)), pass);
+            } finally {
+              passes.add(pass);
+            }
+          });
     } finally {
       backends.forEach(Backend::close);
     }
@@ -96,13 +99,15 @@ final class StreamingPass {
   /** In the order of the checkpoint, so that it is read from front to back. */
   private List<Task> tasks() {
     List<Task> tasks = new ArrayList<>();
-    subject.sources().forEach((name, linear) -> {
-      TensorInfo stored = subject.model().tensors().find(name).orElseThrow();
-      boolean bias = linear.isPresent() && !name.equals(linear.get().weightName());
-      if (!bias) {
-        tasks.add(new Task(name, stored.byteSize(), linear));
-      }
-    });
+    subject
+        .sources()
+        .forEach((name, linear) -> {
+          TensorInfo stored = subject.model().tensors().find(name).orElseThrow();
+          boolean bias = linear.isPresent() && !name.equals(linear.get().weightName());
+          if (!bias) {
+            tasks.add(new Task(name, stored.byteSize(), linear));
+          }
+        });
     return tasks;
   }
 
@@ -152,9 +157,7 @@ final class StreamingPass {
   private void writeParameter(String name, Pass pass) {
     Map<List<Change>, List<Running>> alike = new LinkedHashMap<>();
     for (Running one : running) {
-      alike
-          .computeIfAbsent(one.plan().decisions().changes(name), k -> new ArrayList<>())
-          .add(one);
+      alike.computeIfAbsent(one.plan().decisions().changes(name), k -> new ArrayList<>()).add(one);
     }
     alike.forEach((changes, plans) -> {
       try (Arena arena = Arena.ofShared()) {

@@ -134,14 +134,16 @@ public record Subject(QuantizedModel quantized, HfModel model, long shardBytes) 
    */
   public SequencedMap<String, Optional<Linear>> sources() {
     Map<String, Linear> linears = new LinkedHashMap<>();
-    model.linears().forEach(linear -> {
-      if (linear.weightName().equals(linear.name() + WEIGHT)) {
-        linears.put(linear.weightName(), linear);
-      }
-      if (linear.hasBias()) {
-        linears.put(linear.biasName(), linear);
-      }
-    });
+    model
+        .linears()
+        .forEach(linear -> {
+          if (linear.weightName().equals(linear.name() + WEIGHT)) {
+            linears.put(linear.weightName(), linear);
+          }
+          if (linear.hasBias()) {
+            linears.put(linear.biasName(), linear);
+          }
+        });
     boolean all = model.storedDecisions().isEmpty();
     Set<String> parameters = new HashSet<>(linears.keySet());
     for (Layer layer : model.layers()) {

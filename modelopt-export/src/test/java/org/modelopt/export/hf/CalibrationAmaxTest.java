@@ -35,7 +35,14 @@ import org.modelopt.tensor.TensorInfo;
 class CalibrationAmaxTest {
   private static final String SUFFIX = ".input_quantizer._amax";
 
+  /** What the reference's k_bmm_quantizer and v_bmm_quantizer hold, by layer: FP8_KV_CFG. */
+  private static final float[] KEYS = {8.6875f, 9.6875f, 11.375f, 10.0625f};
+
+  private static final float[] VALUES = {1.1796875f, 2.5625f, 3.3125f, 4.53125f};
+
   @TempDir private Path directory;
+
+  private final Map<String, Float> caches = new TreeMap<>();
 
   @Test
   void inBfloat16MostEqualTheReferenceAndTheRestIsOneStepAway() throws IOException {
@@ -49,6 +56,12 @@ class CalibrationAmaxTest {
       equal += steps == 0 ? 1 : 0;
     }
     assertTrue(equal >= 21, equal + " of 28 equal the reference");
+    assertEquals(8, caches.size());
+    for (int layer = 0; layer < 4; layer++) {
+      String attention = "model.layers." + layer + ".self_attn.";
+      assertOneStep(KEYS[layer], attention + "k_proj.cache");
+      assertOneStep(VALUES[layer], attention + "v_proj.cache");
+    }
   }
 
   /**
@@ -73,6 +86,11 @@ class CalibrationAmaxTest {
         });
   }
 
+  private void assertOneStep(float expected, String site) {
+    float found = caches.getOrDefault(site, 0f);
+    assertTrue(Math.abs(pattern(found) - pattern(expected)) <= 1, site + ": " + found);
+  }
+
   /** Bits of a value that is a bfloat16. */
   private static int pattern(float value) {
     assertEquals(0, Float.floatToRawIntBits(value) & 0xFFFF);
@@ -85,29 +103,37 @@ class CalibrationAmaxTest {
     Map<String, Float> amax = new TreeMap<>();
     try (HfModel model = Models.load(PocketModel.extract(directory.resolve("pocket-llama")));
         Backend backend = options.openBackend()) {
-      Pass pass = Pass.plain(backend, precision).observedBy(new Maxima(backend, amax));
+      Pass pass = Pass.plain(backend, precision).observedBy(new Maxima(backend, amax, caches));
       Forward.run("observe", model, rows, pass, options, (sample, logits) -> {});
     }
     return amax;
   }
 
-  private record Maxima(Backend backend, Map<String, Float> amax) implements Observer {
+  private record Maxima(Backend backend, Map<String, Float> amax, Map<String, Float> caches)
+      implements Observer {
     @Override
     public void input(InputGroup group, Tensor x) {
       if (group.linears().getFirst().name().equals("lm_head")) {
         return; // not quantized, so the reference has no figure for it
       }
-      float largest = 0;
-      for (float channel : backend.summarize(x).amax()) {
-        largest = Math.max(largest, channel);
-      }
+      float largest = largest(x);
       for (var linear : group.linears()) {
         amax.merge(linear.name(), largest, Math::max);
       }
     }
 
     @Override
-    public void cache(CacheSite site, Tensor x) {}
+    public void cache(CacheSite site, Tensor x) {
+      caches.merge(site.statisticsName(), largest(x), Math::max);
+    }
+
+    private float largest(Tensor x) {
+      float largest = 0;
+      for (float channel : backend.summarize(x).amax()) {
+        largest = Math.max(largest, channel);
+      }
+      return largest;
+    }
   }
 
   private Map<String, Float> amax(String resource) throws IOException {

@@ -72,17 +72,15 @@ class ReferenceBytesTest {
             .toList();
     try (HfModel model = Models.load(original)) {
       // Input scales are not compared: they depend on the order of sums. A few rows will do.
-      CalibrationData data = 
-          CalibrationData.of(
-              List.of(Tensor.ofInts(Arena.ofAuto(), Shape.of(4), 0, 11, 222, 1333)));
+      CalibrationData data =
+          CalibrationData.of(List.of(Tensor.ofInts(Arena.ofAuto(), Shape.of(4), 0, 11, 222, 1333)));
       List<QuantizedModel> quantized =
           ModelOpt.quantize(model, configs, data, JobOptions.defaults());
       int next = 0;
       for (String name : CONFIGS.keySet()) {
         SequencedMap<Path, Target> one = new LinkedHashMap<>();
         one.put(directory.resolve(name), new ModelOptTarget());
-        Export.run(
-            quantized.get(next++), one, ExportOptions.defaults().withoutComparison());
+        Export.run(quantized.get(next++), one, ExportOptions.defaults().withoutComparison());
       }
     }
   }
@@ -152,7 +150,8 @@ class ReferenceBytesTest {
     Map<String, String> tensors = new TreeMap<>();
     resource(preset + ".tsv")
         .lines()
-        .forEach(line -> tensors.put(line.split("\t")[0], line.substring(line.indexOf('\t') + 1)));
+        .forEach(
+            line -> tensors.put(line.split("\t", -1)[0], line.substring(line.indexOf('\t') + 1)));
     return tensors;
   }
 
@@ -163,8 +162,7 @@ class ReferenceBytesTest {
     for (TensorInfo info : file.tensors()) {
       String type = info.dtype() + "\t" + info.shape().toString().replace(" ", "");
       try (Arena arena = Arena.ofConfined()) {
-        byte[] bytes =
-            file.open(info.name(), arena).segment().toArray(ValueLayout.JAVA_BYTE);
+        byte[] bytes = file.open(info.name(), arena).segment().toArray(ValueLayout.JAVA_BYTE);
         tensors.put(info.name(), isAny(info.name(), uncompared) ? type : type + "\t" + hash(bytes));
       }
     }

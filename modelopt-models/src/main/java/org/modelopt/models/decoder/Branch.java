@@ -2,11 +2,13 @@ package org.modelopt.models.decoder;
 
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Optional;
 import java.util.SequencedMap;
 import org.modelopt.model.CacheSite;
 import org.modelopt.model.InputGroup;
 import org.modelopt.model.LayerRun;
 import org.modelopt.model.Linear;
+import org.modelopt.model.Producer;
 import org.modelopt.tensor.Shape;
 import org.modelopt.tensor.Tensor;
 
@@ -30,6 +32,11 @@ interface Branch {
     SequencedMap<String, Shape> shapes = new LinkedHashMap<>();
     inputGroups().forEach(group -> group.linears().forEach(linear -> add(shapes, linear)));
     return shapes;
+  }
+
+  /** {@code group} with what makes its input, if factors can be moved into that. */
+  static InputGroup produced(InputGroup group, Optional<Producer> producer) {
+    return producer.map(group::producedBy).orElse(group);
   }
 
   /** Adds weight and bias of {@code linear}. */

@@ -29,18 +29,21 @@ final class DecoderLayer implements Layer {
     this.name = name;
     this.spec = spec;
     this.norm = norm;
+    BlockNorms norms = spec.norms();
+    Optional<Producer> attentionNorm = norms.beforeAttention().map(this::producer);
+    Optional<Producer> feedForwardNorm = norms.beforeFeedForward().map(this::producer);
     this.attention =
         switch (spec.attention()) {
           case GroupedAttention grouped ->
-              new GroupedAttentionBranch(name, grouped, hidden, norm, rotary);
-          case LatentAttention latent -> new LatentAttentionBranch(name, latent, hidden, rotary);
+              new GroupedAttentionBranch(name, grouped, hidden, norm, rotary, attentionNorm);
+          case LatentAttention latent ->
+              new LatentAttentionBranch(name, latent, hidden, rotary, attentionNorm);
         };
     this.feedForward =
         switch (spec.feedForward()) {
-          case GatedFeedForward gated -> new GatedBranch(name, gated, hidden);
+          case GatedFeedForward gated -> new GatedBranch(name, gated, hidden, feedForwardNorm);
           case ExpertFeedForward experts -> new ExpertBranch(name, experts, hidden);
         };
-    BlockNorms norms = spec.norms();
     Stream.of(
             norms.beforeAttention(),
             norms.afterAttention(),
@@ -50,6 +53,10 @@ final class DecoderLayer implements Layer {
         .forEach(module -> parameters.put(parameter(module), Shape.of(hidden)));
     parameters.putAll(attention.parameterShapes());
     parameters.putAll(feedForward.parameterShapes());
+  }
+
+  private Producer producer(String module) {
+    return new Producer.Norm(parameter(module), norm.unitOffset() ? 1 : 0);
   }
 
   private String parameter(String module) {
@@ -63,24 +70,9 @@ final class DecoderLayer implements Layer {
 
   @Override
   public List<InputGroup> inputGroups() {
-    List<InputGroup> groups = new ArrayList<>();
-    groups.addAll(produced(attention.inputGroups(), spec.norms().beforeAttention()));
-    // A router reads what experts read; factors in their norm would have to go into all of them.
-    groups.addAll(
-        spec.feedForward() instanceof GatedFeedForward
-            ? produced(feedForward.inputGroups(), spec.norms().beforeFeedForward())
-            : feedForward.inputGroups());
+    List<InputGroup> groups = new ArrayList<>(attention.inputGroups());
+    groups.addAll(feedForward.inputGroups());
     return groups;
-  }
-
-  /** The groups of a branch, the first of which reads what the norm before the branch makes. */
-  private List<InputGroup> produced(List<InputGroup> groups, Optional<String> norming) {
-    List<InputGroup> named = new ArrayList<>(groups);
-    float offset = norm.unitOffset() ? 1 : 0;
-    norming.ifPresent(module ->
-        named.set(
-            0, named.getFirst().producedBy(new Producer.Norm(parameter(module), offset))));
-    return named;
   }
 
   @Override

@@ -1,6 +1,7 @@
 package org.modelopt.models.decoder;
 
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.IntStream;
 import org.modelopt.model.InputGroup;
 import org.modelopt.model.LayerRun;
@@ -14,12 +15,13 @@ final class GatedBranch implements Branch {
   private final InputGroup gateUp;
   private final InputGroup down;
 
-  GatedBranch(String layer, GatedFeedForward feedForward, int hidden) {
+  GatedBranch(
+      String layer, GatedFeedForward feedForward, int hidden, Optional<Producer> inputNorm) {
     this.feedForward = feedForward;
     String mlp = layer + "." + feedForward.module() + ".";
     int size = feedForward.size();
     boolean bias = feedForward.bias();
-    this.gateUp =
+    InputGroup inputs =
         feedForward.fused()
             ? InputGroup.of(Linear.of(mlp + "gate_up_proj", 2L * size, hidden, bias))
             : new InputGroup(
@@ -27,11 +29,12 @@ final class GatedBranch implements Branch {
                 List.of(
                     Linear.of(mlp + "gate_proj", size, hidden, bias),
                     Linear.of(mlp + "up_proj", size, hidden, bias)));
-    InputGroup gated = InputGroup.of(Linear.of(mlp + "down_proj", hidden, size, bias));
+    this.gateUp = Branch.produced(inputs, inputNorm);
+    InputGroup products = InputGroup.of(Linear.of(mlp + "down_proj", hidden, size, bias));
     this.down =
-        feedForward.fused()
-            ? gated
-            : gated.producedBy(new Producer.Rows(mlp + "up_proj", size, 1));
+        feedForward.fused() || !feedForward.activation().isProportionalToUp()
+            ? products
+            : products.producedBy(new Producer.Rows(mlp + "up_proj", size, 1));
   }
 
   @Override

@@ -39,7 +39,8 @@ final class GroupedAttentionBranch implements Branch {
       GroupedAttention attention,
       int hidden,
       NormSpec norm,
-      Optional<RotaryTable> rotary) {
+      Optional<RotaryTable> rotary,
+      Optional<Producer> inputNorm) {
     this.attention = attention;
     this.heads = attention.spec();
     this.norm = norm;
@@ -49,7 +50,7 @@ final class GroupedAttentionBranch implements Branch {
     this.keyChannels = heads.keyValueHeads() * heads.headSize();
     this.valueChannels = heads.keyValueHeads() * heads.valueHeadSize();
     boolean bias = attention.inputBias();
-    this.queryKeyValue =
+    InputGroup inputs =
         attention.fused()
             ? InputGroup.of(
                 Linear.of(
@@ -60,6 +61,7 @@ final class GroupedAttentionBranch implements Branch {
                     Linear.of(self + "q_proj", queryChannels, hidden, bias),
                     Linear.of(self + "k_proj", keyChannels, hidden, bias),
                     Linear.of(self + "v_proj", valueChannels, hidden, bias)));
+    this.queryKeyValue = Branch.produced(inputs, inputNorm);
     InputGroup mixed =
         InputGroup.of(
             Linear.of(
@@ -67,14 +69,11 @@ final class GroupedAttentionBranch implements Branch {
                 hidden,
                 (long) heads.heads() * heads.valueHeadSize(),
                 attention.outputBias()));
+    int sharers = heads.heads() / heads.keyValueHeads();
     this.output =
         attention.fused()
             ? mixed
-            : mixed.producedBy(
-                new Producer.Rows(
-                    self + "v_proj",
-                    heads.valueHeadSize(),
-                    heads.heads() / heads.keyValueHeads()));
+            : mixed.producedBy(new Producer.Rows(self + "v_proj", heads.valueHeadSize(), sharers));
     this.keys = new CacheSite(self + "k_proj", CacheSite.Kind.KEY, keyChannels);
     this.values = new CacheSite(self + "v_proj", CacheSite.Kind.VALUE, valueChannels);
   }

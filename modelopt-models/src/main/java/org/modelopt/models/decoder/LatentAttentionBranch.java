@@ -13,6 +13,7 @@ import org.modelopt.model.CacheSite;
 import org.modelopt.model.InputGroup;
 import org.modelopt.model.LayerRun;
 import org.modelopt.model.Linear;
+import org.modelopt.model.Producer;
 import org.modelopt.tensor.Shape;
 import org.modelopt.tensor.Tensor;
 
@@ -42,7 +43,11 @@ final class LatentAttentionBranch implements Branch {
   private final int[] valueColumns;
 
   LatentAttentionBranch(
-      String layer, LatentAttention attention, int hidden, Optional<RotaryTable> rotary) {
+      String layer,
+      LatentAttention attention,
+      int hidden,
+      Optional<RotaryTable> rotary,
+      Optional<Producer> inputNorm) {
     this.attention = attention;
     this.rotary = rotary;
     this.self = layer + ".self_attn.";
@@ -63,21 +68,25 @@ final class LatentAttentionBranch implements Branch {
     if (attention.queryRank().isPresent()) {
       int rank = attention.queryRank().getAsInt();
       Linear down = Linear.of(self + "q_a_proj", rank, hidden, bias);
-      this.inputs = new InputGroup(self + "qkv_a", List.of(down, latent));
+      this.inputs =
+          Branch.produced(new InputGroup(self + "qkv_a", List.of(down, latent)), inputNorm);
       this.queries =
-          Optional.of(InputGroup.of(Linear.of(self + "q_b_proj", queryChannels, rank, false)));
+          Optional.of(
+              InputGroup.of(Linear.of(self + "q_b_proj", queryChannels, rank, false))
+                  .producedBy(new Producer.Norm(self + "q_a_layernorm.weight", 0)));
     } else {
       Linear q = Linear.of(self + "q_proj", queryChannels, hidden, false);
-      this.inputs = new InputGroup(self + "qkv_a", List.of(q, latent));
+      this.inputs = Branch.produced(new InputGroup(self + "qkv_a", List.of(q, latent)), inputNorm);
       this.queries = Optional.empty();
     }
     this.keysValues =
         InputGroup.of(
-            Linear.of(
-                self + "kv_b_proj",
-                (long) count * (attention.plainSize() + attention.valueSize()),
-                attention.latent(),
-                false));
+                Linear.of(
+                    self + "kv_b_proj",
+                    (long) count * (attention.plainSize() + attention.valueSize()),
+                    attention.latent(),
+                    false))
+            .producedBy(new Producer.Norm(self + "kv_a_layernorm.weight", 0));
     this.output = InputGroup.of(Linear.of(self + "o_proj", hidden, valueChannels, bias));
     this.keys = new CacheSite(self + "k_proj", CacheSite.Kind.KEY, queryChannels);
     this.values = new CacheSite(self + "v_proj", CacheSite.Kind.VALUE, valueChannels);

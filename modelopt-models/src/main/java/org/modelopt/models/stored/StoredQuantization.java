@@ -133,7 +133,7 @@ public final class StoredQuantization {
     for (Layer layer : layers) {
       for (InputGroup group : layer.inputGroups()) {
         for (Linear linear : group.linears()) {
-          input(linear).ifPresent(quantization -> inputs.put(linear.name(), InputDecision.of(quantization)));
+          input(linear).ifPresent(found -> inputs.put(linear.name(), InputDecision.of(found)));
         }
       }
       for (CacheSite site : layer.cacheSites()) {

@@ -14,7 +14,9 @@ public enum Consumer {
   /** TensorRT-LLM with engines built from classic checkpoints. */
   TRTLLM("trtllm", "TensorRT-LLM (classic)"),
   /** HuggingFace transformers. */
-  TRANSFORMERS("transformers", "transformers");
+  TRANSFORMERS("transformers", "transformers"),
+  /** llama.cpp, which reads GGUF files. */
+  LLAMA_CPP("llama.cpp", "llama.cpp");
 
   private final String id;
   private final String title;
