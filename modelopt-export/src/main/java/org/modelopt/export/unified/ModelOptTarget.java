@@ -140,7 +140,7 @@ public record ModelOptTarget() implements Target {
     return readers(new ArrayList<>(algorithms).getFirst());
   }
 
-  static Set<Consumer> readers(Algorithm algorithm) {
+  private static Set<Consumer> readers(Algorithm algorithm) {
     return switch (algorithm) {
       case FP8, NVFP4 -> EnumSet.of(Consumer.VLLM, Consumer.SGLANG, Consumer.TRTLLM_PYTORCH);
       case FP8_ROWS, FP8_TILES -> EnumSet.of(Consumer.VLLM, Consumer.TRTLLM_PYTORCH);
@@ -151,8 +151,16 @@ public record ModelOptTarget() implements Target {
     };
   }
 
-  /** Names of all algorithms that this target writes. */
-  static List<String> algorithms() {
-    return Arrays.stream(Algorithm.values()).map(Algorithm::text).toList();
+  /** Which consumers read which {@code quant_algo}. */
+  public static SequencedMap<String, Set<Consumer>> support() {
+    SequencedMap<String, Set<Consumer>> support = new LinkedHashMap<>();
+    for (Algorithm algorithm : Algorithm.values()) {
+      support.put(algorithm.text(), readers(algorithm));
+    }
+    support.put(
+        "MIXED_PRECISION of FP8 and NVFP4",
+        EnumSet.of(Consumer.VLLM, Consumer.SGLANG, Consumer.TRTLLM_PYTORCH));
+    support.put("MIXED_PRECISION otherwise", EnumSet.of(Consumer.TRTLLM_PYTORCH));
+    return support;
   }
 }

@@ -1,6 +1,9 @@
 package org.modelopt.export.verify.ranks;
 
 import java.lang.foreign.ValueLayout;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Optional;
 import org.modelopt.export.verify.ranks.RankModel.Module;
 import org.modelopt.export.verify.scheme.Decode;
 import org.modelopt.tensor.DType;
@@ -14,6 +17,8 @@ final class Rows {
   private final Tensor weight;
   private final RankTensorSource source;
   private final long first;
+  private final Map<String, Tensor> opened = new HashMap<>();
+  private final Optional<Tensor> factors;
 
   Rows(String algorithm, int group, Module module, RankTensorSource source) {
     this.algorithm = module.quantized() ? algorithm : "";
@@ -21,11 +26,14 @@ final class Rows {
     this.module = module;
     this.source = source;
     this.weight = get("weight");
+    this.factors = source.find(module.name() + ".prequant_scaling_factor");
     this.first = Math.max(0, module.expert()) * module.totalRows();
   }
 
+  /** Mapped once: finding a tensor opens its file. */
   private Tensor get(String suffix) {
-    return source.find(module.name() + "." + suffix).orElseThrow();
+    return opened.computeIfAbsent(
+        suffix, key -> source.find(module.name() + "." + key).orElseThrow());
   }
 
   /** Largest relative error that the format explains. */
@@ -59,13 +67,11 @@ final class Rows {
             default -> int4(row, c);
           };
     }
-    source
-        .find(module.name() + ".prequant_scaling_factor")
-        .ifPresent(factors -> {
-          for (int c = 0; c < columns; c++) {
-            values[c] *= factors.getFloat(c);
-          }
-        });
+    factors.ifPresent(by -> {
+      for (int c = 0; c < columns; c++) {
+        values[c] *= by.getFloat(c);
+      }
+    });
     return values;
   }
 
