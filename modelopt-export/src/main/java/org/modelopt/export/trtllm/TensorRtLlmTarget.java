@@ -8,6 +8,7 @@ import java.util.Optional;
 import java.util.SequencedMap;
 import java.util.Set;
 import java.util.stream.Collectors;
+import org.modelopt.config.SpecNames;
 import org.modelopt.decision.Decisions;
 import org.modelopt.decision.InputDecision;
 import org.modelopt.decision.WeightDecision;
@@ -112,7 +113,9 @@ public record TensorRtLlmTarget(int tensorParallel, int pipelineParallel) implem
                       new ConfigException(
                           "%s: classic TensorRT-LLM does not take weight %s here; export hf for its PyTorch backend"
                               .formatted(
-                                  linear.name(), decision.quantization().orElseThrow().spec())));
+                                  linear.name(),
+                                  SpecNames.describe(
+                                      decision.quantization().orElseThrow().spec()))));
             })
             .collect(Collectors.toSet());
     if (formats.size() > 1) {

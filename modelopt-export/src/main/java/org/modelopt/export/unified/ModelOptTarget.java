@@ -9,6 +9,7 @@ import java.util.Optional;
 import java.util.SequencedMap;
 import java.util.Set;
 import java.util.stream.Collectors;
+import org.modelopt.config.SpecNames;
 import org.modelopt.decision.InputDecision;
 import org.modelopt.decision.WeightDecision;
 import org.modelopt.error.ConfigException;
@@ -121,10 +122,10 @@ public record ModelOptTarget() implements Target {
     return "%s: no reader of ModelOpt checkpoints takes weight %s with input %s; the exports compressed-tensors, autoawq, gptq and gguf hold other formats"
         .formatted(
             linear.name(),
-            decision.quantization().orElseThrow().spec(),
+            SpecNames.describe(decision.quantization().orElseThrow().spec()),
             input
                 .flatMap(InputDecision::quantization)
-                .map(q -> q.spec().toString())
+                .map(q -> SpecNames.describe(q.spec()))
                 .orElse("as it is"));
   }
 
