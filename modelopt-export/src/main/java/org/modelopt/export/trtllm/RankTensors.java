@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.SequencedMap;
 import java.util.TreeSet;
@@ -96,9 +97,13 @@ final class RankTensors {
     return cacheScales.map(CacheScales::format);
   }
 
+  private static Slot slot(SequencedMap<Linear, Slot> slots, Linear linear) {
+    return Objects.requireNonNull(slots.get(linear), linear.name());
+  }
+
   /** Adds linears that become one module. */
   void addModule(List<Linear> members, SequencedMap<Linear, Slot> slots) {
-    Slot slot = slots.get(members.getFirst());
+    Slot slot = slot(slots, members.getFirst());
     String name = "transformer.layers." + ranks.local(slot.layer()) + "." + slot.module();
     long coded =
         members.stream().filter(l -> decisions.weightQuantization(l.name()).isPresent()).count();
@@ -151,11 +156,11 @@ final class RankTensors {
       int rank) {
     String name = module + "." + tensor.suffix();
     List<Linear> ordered = ordered(members, slots);
-    int experts = slots.get(ordered.getFirst()).isExpert() ? config.experts() : 0;
-    long columns = part(ordered.getFirst(), slots.get(ordered.getFirst()), t, rank).columns();
+    int experts = slot(slots, ordered.getFirst()).isExpert() ? config.experts() : 0;
+    long columns = part(ordered.getFirst(), slot(slots, ordered.getFirst()), t, rank).columns();
     long rows = 0;
     for (Linear member : ordered) {
-      Part part = part(member, slots.get(member), t, rank);
+      Part part = part(member, slot(slots, member), t, rank);
       check(member, part, tensor);
       linears
           .computeIfAbsent(member, key -> new ArrayList<>())
@@ -180,8 +185,8 @@ final class RankTensors {
   private static List<Linear> ordered(List<Linear> members, SequencedMap<Linear, Slot> slots) {
     return members.stream()
         .sorted((a, b) -> {
-          Slot x = slots.get(a);
-          Slot y = slots.get(b);
+          Slot x = slot(slots, a);
+          Slot y = slot(slots, b);
           return x.expert() != y.expert()
               ? Integer.compare(x.expert(), y.expert())
               : Integer.compare(x.member(), y.member());
@@ -248,7 +253,7 @@ final class RankTensors {
     String name = module + ".bias";
     long rows = 0;
     for (Linear member : ordered(members, slots)) {
-      Slot slot = slots.get(member);
+      Slot slot = slot(slots, member);
       Part part = part(member, slot, t, rank);
       long offset = rows * subject.dtype().bits() / 8;
       // What an all-reduce sums is added by one rank only.

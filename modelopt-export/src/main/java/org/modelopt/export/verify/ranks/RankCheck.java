@@ -234,7 +234,7 @@ public final class RankCheck {
     try {
       file = SafetensorsFile.open(directory.resolve(name));
     } catch (CheckpointException e) {
-      findings.error(FILES, Place.file(name), "a readable file", e.getMessage());
+      findings.error(FILES, Place.file(name), "a readable file", String.valueOf(e.getMessage()));
       return;
     }
     tensors += file.tensors().size();
