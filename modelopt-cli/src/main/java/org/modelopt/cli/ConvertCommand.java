@@ -56,6 +56,13 @@ final class ConvertCommand implements Callable<Integer> {
       description = "Modules to leave as they are, for example \"*down_proj\"; repeatable.")
   private List<String> excluded = new ArrayList<>();
 
+  @Option(
+      names = "--compare",
+      description =
+          "Compare all values of the result with the original, too, before it appears; takes longer"
+              + " than the conversion. Names, types, shapes and scales are always checked.")
+  private boolean compare;
+
   @Mixin private ExportArguments export = new ExportArguments();
   @Mixin private JobArguments job = new JobArguments();
 
@@ -70,6 +77,9 @@ final class ConvertCommand implements Callable<Integer> {
         DataFreeFormat.find(format.toLowerCase(Locale.ROOT))
             .orElseThrow(
                 () -> new ConfigException("--to knows %s, not \"%s\"".formatted(names(), format)));
+    if (!compare) {
+      export.compareNoValues();
+    }
     try (HfModel opened = model.open()) {
       for (ExportResult result :
           export.write(quantized(opened, to, options), to.target(), options)) {

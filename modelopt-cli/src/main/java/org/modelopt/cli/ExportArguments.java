@@ -34,7 +34,7 @@ final class ExportArguments {
       split = ",",
       description =
           "Kind of checkpoint to write: hf (ModelOpt's), hf-fp8-block, compressed-tensors, autoawq,"
-              + " llm-awq, gptq, plain; repeatable. Default: hf.")
+              + " llm-awq, gptq, trtllm, plain; repeatable. Default: hf.")
   private List<String> kinds = new ArrayList<>();
 
   @Option(
@@ -53,14 +53,30 @@ final class ExportArguments {
   private @Nullable Long shardMegabytes;
 
   @Option(
+      names = "--tp",
+      paramLabel = "N",
+      defaultValue = "1",
+      description = "GPUs that share each layer, for trtllm. Default: ${DEFAULT-VALUE}.")
+  private int tensorParallel = 1;
+
+  @Option(
+      names = "--pp",
+      paramLabel = "N",
+      defaultValue = "1",
+      description = "Stages of consecutive layers, for trtllm. Default: ${DEFAULT-VALUE}.")
+  private int pipelineParallel = 1;
+
+  @Option(
       names = "--for",
       paramLabel = "CONSUMER",
       split = ",",
       description =
           "What shall load it; the output is held against its rules and does not appear if they are"
-              + " broken: vllm, sglang, trtllm-pytorch, transformers; repeatable. Default: one of"
+              + " broken: vllm, sglang, trtllm-pytorch, trtllm, transformers; repeatable. Default: one of"
               + " those that read the format.")
   private List<String> consumers = new ArrayList<>();
+
+  private boolean comparing = true;
 
   /** Refuses, before work begins, what could not be written in the end. */
   void check(List<Config> configs, long bytes) {
@@ -96,11 +112,11 @@ final class ExportArguments {
     if (kinds.isEmpty()) {
       return List.of(otherwise);
     }
-    return kinds.stream().distinct().map(ExportArguments::target).toList();
+    return kinds.stream().distinct().map(this::target).toList();
   }
 
-  private static Target target(String id) {
-    return Targets.find(id)
+  private Target target(String id) {
+    return Targets.find(id, tensorParallel, pipelineParallel)
         .orElseThrow(() ->
             new ConfigException(
                 "--export knows %s, not \"%s\"".formatted(String.join(", ", Targets.ids()), id)));
@@ -164,8 +180,16 @@ final class ExportArguments {
     return results;
   }
 
+  /** Leaves the comparison of values with the original out of the check before publishing. */
+  void compareNoValues() {
+    comparing = false;
+  }
+
   private ExportOptions exportOptions(JobOptions job) {
     ExportOptions options = ExportOptions.defaults().with(job);
+    if (!comparing) {
+      options = options.withoutComparison();
+    }
     Optional<Set<Consumer>> named = parsed();
     if (named.isPresent()) {
       options = options.checkedFor(named.get());

@@ -1,5 +1,6 @@
 package org.modelopt.export;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -33,8 +34,8 @@ public record DataFreeFormat(
               new ModelOptTarget()),
           quantized(
               "fp8-block",
-              "FP8 weights in tiles of 128 by 128",
-              Config.FP8_2D_BLOCKWISE_WEIGHT_ONLY,
+              "FP8 weights in tiles of 128 by 128, inputs in blocks of 128 as they come",
+              tiledFp8(),
               new Fp8BlockTarget()),
           quantized(
               "int8",
@@ -71,6 +72,16 @@ public record DataFreeFormat(
   private static DataFreeFormat plain(String name, DType dtype) {
     return new DataFreeFormat(
         name, dtype + " without codes", Optional.empty(), new PlainTarget(dtype));
+  }
+
+  /** Every reader of such weights scales inputs in blocks, so that is what is decided. */
+  private static Config tiledFp8() {
+    Config weights = Config.FP8_2D_BLOCKWISE_WEIGHT_ONLY;
+    List<Rule> rules = new ArrayList<>();
+    rules.add(Rule.quantize("*", Target.INPUT, QuantSpec.FP8_TOKEN_BLOCK_128));
+    rules.addAll(weights.rules());
+    return new Config(
+        "FP8_2D_BLOCKWISE", rules, weights.algorithm(), weights.weightConversion());
   }
 
   private static Config dynamicInt8() {

@@ -8,6 +8,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.SequencedMap;
 import java.util.Set;
+import org.modelopt.decision.Codes;
 import org.modelopt.decision.Decisions;
 import org.modelopt.decision.InputDecision;
 import org.modelopt.decision.WeightQuantization;
@@ -24,6 +25,8 @@ import org.modelopt.export.write.SpecTraits;
 import org.modelopt.export.write.Subject;
 import org.modelopt.export.write.Target;
 import org.modelopt.model.Linear;
+import org.modelopt.numeric.Conversion;
+import org.modelopt.numeric.QuantSpec;
 import org.modelopt.numeric.ScaleFormat;
 import org.modelopt.tensor.DType;
 import org.modelopt.tensor.Shape;
@@ -129,7 +132,8 @@ public record CompressedTensorsTarget() implements Target {
 
   /** Which consumers read a checkpoint with these schemes. */
   private static Set<Consumer> readers(SequencedMap<Linear, CompressedScheme> schemes) {
-    Set<Consumer> readers = EnumSet.allOf(Consumer.class);
+    Set<Consumer> readers = EnumSet.of(
+            Consumer.VLLM, Consumer.SGLANG, Consumer.TRTLLM_PYTORCH, Consumer.TRANSFORMERS);
     schemes.values().stream().distinct().forEach(scheme -> readers.retainAll(readers(scheme)));
     if (schemes.values().stream().distinct().count() > 1) {
       readers.remove(Consumer.SGLANG);
@@ -138,26 +142,69 @@ public record CompressedTensorsTarget() implements Target {
   }
 
   private static Set<Consumer> readers(CompressedScheme scheme) {
-    Set<Consumer> readers = EnumSet.of(Consumer.VLLM, Consumer.TRANSFORMERS);
     boolean inputs = scheme.inputs().isPresent();
     String strategy = scheme.weights().path("strategy").asString();
-    switch (scheme.kind()) {
-      case INT, PACKED -> readers.add(Consumer.SGLANG);
-      case FLOAT -> {
-        readers.add(Consumer.SGLANG);
-        if (strategy.equals("block")
-            || (strategy.equals("channel") && inputs && !scheme.hasStaticInputs())) {
-          readers.add(Consumer.TRTLLM_PYTORCH);
-        }
-      }
-      case NVFP4 -> {
-        if (inputs) {
-          readers.add(Consumer.SGLANG);
-          readers.add(Consumer.TRTLLM_PYTORCH);
-        }
-      }
-      case MXFP4, MXFP8 -> {}
-    }
-    return readers;
+    boolean dynamic = inputs && !scheme.hasStaticInputs();
+    return switch (scheme.kind()) {
+      case INT, PACKED -> EnumSet.of(Consumer.VLLM, Consumer.SGLANG, Consumer.TRANSFORMERS);
+      case FLOAT ->
+          strategy.equals("block") || (strategy.equals("channel") && dynamic)
+              ? EnumSet.of(
+                  Consumer.VLLM,
+                  Consumer.SGLANG,
+                  Consumer.TRTLLM_PYTORCH,
+                  Consumer.TRANSFORMERS)
+              : EnumSet.of(Consumer.VLLM, Consumer.SGLANG, Consumer.TRANSFORMERS);
+      case NVFP4 ->
+          inputs
+              ? EnumSet.of(
+                  Consumer.VLLM,
+                  Consumer.SGLANG,
+                  Consumer.TRTLLM_PYTORCH,
+                  Consumer.TRANSFORMERS)
+              : EnumSet.of(Consumer.VLLM, Consumer.TRANSFORMERS);
+      case MXFP4, MXFP8 -> EnumSet.of(Consumer.VLLM, Consumer.TRANSFORMERS);
+    };
+  }
+
+  /** Which consumers read which formats of weights and inputs. */
+  public static SequencedMap<String, Set<Consumer>> support() {
+    SequencedMap<String, Set<Consumer>> support = new LinkedHashMap<>();
+    put(support, "FP8 by tensor, static inputs", QuantSpec.FP8, Optional.of(QuantSpec.FP8));
+    put(
+        support,
+        "FP8 by row, inputs by token",
+        QuantSpec.FP8_PER_CHANNEL,
+        Optional.of(QuantSpec.FP8_PER_TOKEN));
+    put(support, "FP8 in tiles of 128 by 128", QuantSpec.FP8_BLOCK_128X128, Optional.empty());
+    put(
+        support,
+        "INT8 by row, inputs static or by token",
+        QuantSpec.INT8_PER_CHANNEL,
+        Optional.of(QuantSpec.INT8_PER_TOKEN));
+    put(support, "INT8 weights", QuantSpec.INT8_PER_CHANNEL, Optional.empty());
+    put(support, "INT4 weights, symmetric", QuantSpec.INT4_BLOCK_128, Optional.empty());
+    put(support, "INT4 weights with zero points", QuantSpec.UINT4_BLOCK_128, Optional.empty());
+    put(
+        support,
+        "NVFP4 weights and inputs",
+        QuantSpec.NVFP4,
+        Optional.of(QuantSpec.NVFP4.asDynamic()));
+    put(support, "NVFP4 weights", QuantSpec.NVFP4, Optional.empty());
+    put(support, "MXFP4", QuantSpec.MXFP4, Optional.empty());
+    put(support, "MXFP8", QuantSpec.MXFP8, Optional.empty());
+    return support;
+  }
+
+  private static void put(
+      SequencedMap<String, Set<Consumer>> support,
+      String title,
+      QuantSpec weight,
+      Optional<QuantSpec> input) {
+    WeightQuantization how =
+        WeightQuantization.of(weight, Conversion.DEFAULT, new Codes.ByRule(1));
+    CompressedScheme scheme =
+        CompressedScheme.of(how, input.map(SpecTraits::new)).orElseThrow();
+    support.put(title, readers(scheme));
   }
 }

@@ -15,25 +15,40 @@ import tools.jackson.databind.node.ObjectNode;
  * @param algorithm its {@code quant_algo}
  * @param group weights under one scale, where that is stated
  */
-record LinearFormat(Algorithm algorithm, OptionalInt group) {
+public record LinearFormat(Algorithm algorithm, OptionalInt group) {
   private static final int TILE = 128;
 
   /** The values of {@code quant_algo}, as the reference spells them. */
-  enum Algorithm {
+  public enum Algorithm {
+    /** One scale for a weight and one for its input. */
     FP8("FP8"),
+    /** Weights by row, inputs by token. */
     FP8_ROWS("FP8_PER_CHANNEL_PER_TOKEN"),
+    /** Weights in tiles of 128 by 128. */
     FP8_TILES("fp8_pb_wo"),
+    /** Weights by row, one scale for the input. */
     INT8("W8A8_SQ_PER_CHANNEL"),
+    /** Weights by row. */
     INT8_WEIGHT("W8A16"),
+    /** Weights in blocks. */
     INT4("W4A16_AWQ"),
+    /** Weights in blocks, computed in FP8. */
     INT4_FP8("W4A8_AWQ"),
+    /** Weights and inputs in blocks of 16. */
     NVFP4("NVFP4"),
+    /** NVFP4 with factors of the input's channels. */
     NVFP4_SCALED("NVFP4_AWQ"),
+    /** NVFP4 beside a product of low rank. */
     NVFP4_BRANCHED("NVFP4_SVD"),
+    /** Weights in blocks of 16. */
     NVFP4_WEIGHT("W4A16_NVFP4"),
+    /** Weights in blocks of 32, FP8 inputs. */
     NVFP4_FP8("W4A8_NVFP4_FP8"),
+    /** Weights in blocks of 32 under powers of two. */
     MXFP4("mxfp4"),
+    /** MXFP4 weights, FP8 inputs. */
     MXFP4_FP8("W4A8_MXFP4_FP8"),
+    /** Weights and inputs in blocks of 32 under powers of two. */
     MXFP8("MXFP8");
 
     private final String text;
@@ -42,7 +57,8 @@ record LinearFormat(Algorithm algorithm, OptionalInt group) {
       this.text = text;
     }
 
-    String text() {
+    /** The value of {@code quant_algo}. */
+    public String text() {
       return text;
     }
 
@@ -56,7 +72,7 @@ record LinearFormat(Algorithm algorithm, OptionalInt group) {
   }
 
   /** The format of a linear that is quantized so, if ModelOpt has one. */
-  static Optional<LinearFormat> of(WeightDecision decision, Optional<InputDecision> input) {
+  public static Optional<LinearFormat> of(WeightDecision decision, Optional<InputDecision> input) {
     WeightQuantization how = decision.quantization().orElseThrow();
     SpecTraits weight = new SpecTraits(how.spec());
     Optional<SpecTraits> in = SpecTraits.ofInput(input);
@@ -138,7 +154,7 @@ record LinearFormat(Algorithm algorithm, OptionalInt group) {
   }
 
   /** What the nested description says of it beside the algorithm, in the reference's order. */
-  void describe(ObjectNode node) {
+  public void describe(ObjectNode node) {
     group.ifPresent(size -> node.put("group_size", size));
     if (algorithm.isScaled()) {
       node.put("has_zero_point", false).put("pre_quant_scale", true);

@@ -9,6 +9,7 @@ import java.util.Optional;
 import java.util.SequencedMap;
 import java.util.Set;
 import java.util.stream.Collectors;
+import org.modelopt.config.SpecNames;
 import org.modelopt.decision.InputDecision;
 import org.modelopt.decision.WeightDecision;
 import org.modelopt.error.ConfigException;
@@ -121,10 +122,10 @@ public record ModelOptTarget() implements Target {
     return "%s: no reader of ModelOpt checkpoints takes weight %s with input %s; the exports compressed-tensors, autoawq, gptq and gguf hold other formats"
         .formatted(
             linear.name(),
-            decision.quantization().orElseThrow().spec(),
+            SpecNames.describe(decision.quantization().orElseThrow().spec()),
             input
                 .flatMap(InputDecision::quantization)
-                .map(q -> q.spec().toString())
+                .map(q -> SpecNames.describe(q.spec()))
                 .orElse("as it is"));
   }
 
@@ -140,7 +141,7 @@ public record ModelOptTarget() implements Target {
     return readers(new ArrayList<>(algorithms).getFirst());
   }
 
-  static Set<Consumer> readers(Algorithm algorithm) {
+  private static Set<Consumer> readers(Algorithm algorithm) {
     return switch (algorithm) {
       case FP8, NVFP4 -> EnumSet.of(Consumer.VLLM, Consumer.SGLANG, Consumer.TRTLLM_PYTORCH);
       case FP8_ROWS, FP8_TILES -> EnumSet.of(Consumer.VLLM, Consumer.TRTLLM_PYTORCH);
@@ -151,8 +152,16 @@ public record ModelOptTarget() implements Target {
     };
   }
 
-  /** Names of all algorithms that this target writes. */
-  static List<String> algorithms() {
-    return Arrays.stream(Algorithm.values()).map(Algorithm::text).toList();
+  /** Which consumers read which {@code quant_algo}. */
+  public static SequencedMap<String, Set<Consumer>> support() {
+    SequencedMap<String, Set<Consumer>> support = new LinkedHashMap<>();
+    for (Algorithm algorithm : Algorithm.values()) {
+      support.put(algorithm.text(), readers(algorithm));
+    }
+    support.put(
+        "MIXED_PRECISION of FP8 and NVFP4",
+        EnumSet.of(Consumer.VLLM, Consumer.SGLANG, Consumer.TRTLLM_PYTORCH));
+    support.put("MIXED_PRECISION otherwise", EnumSet.of(Consumer.TRTLLM_PYTORCH));
+    return support;
   }
 }

@@ -20,9 +20,12 @@ import org.modelopt.export.verify.layout.ModelConfig;
 import org.modelopt.export.verify.layout.ModelLayout;
 import org.modelopt.export.verify.layout.ModelLayouts;
 import org.modelopt.export.verify.report.Consumer;
+import org.modelopt.export.verify.ranks.RankCheck;
 import org.modelopt.export.verify.report.Findings;
+import org.modelopt.export.verify.report.Place;
 import org.modelopt.export.verify.report.TensorError;
 import org.modelopt.export.verify.report.VerifyReport;
+import org.modelopt.export.verify.report.Violation;
 import org.modelopt.export.verify.value.Original;
 import org.modelopt.export.verify.value.ValueCheck;
 import tools.jackson.databind.JsonNode;
@@ -38,6 +41,17 @@ import tools.jackson.databind.JsonNode;
  * <p>Memory stays bounded: tensors are mapped one at a time and compared a few rows at a time.
  */
 public final class Verifier {
+  private static final Violation RANKS =
+      new Violation(
+          "checkpoint of classic TensorRT-LLM",
+          "no other program reads its files",
+          "export hf for other programs, or verify for trtllm");
+  private static final Violation NO_RANKS =
+      new Violation(
+          "no files of ranks",
+          "classic TensorRT-LLM loads one file for each rank",
+          "export trtllm, or verify for trtllm-pytorch");
+
   private final Path path;
   private final VerifyOptions options;
   private final Findings findings = new Findings();
@@ -82,6 +96,21 @@ public final class Verifier {
 
   private VerifyReport run() {
     Optional<Original> original = options.original().map(Original::open);
+    if (RankCheck.isOne(path)) {
+      RankCheck.Result result = RankCheck.run(path, original, findings);
+      for (Consumer consumer : options.consumers()) {
+        if (consumer != Consumer.TRTLLM) {
+          findings.error(Set.of(consumer), RANKS, Place.EXPORT, "a HuggingFace directory", "ranks");
+        }
+      }
+      return new VerifyReport(
+          path,
+          options.consumers(),
+          findings.list(),
+          result.tensors(),
+          result.quantized(),
+          result.errors());
+    }
     ExportDirectory directory = ExportDirectory.read(path, findings);
     Optional<JsonNode> config = SideFileCheck.config(path, findings);
     if (config.isEmpty()) {
@@ -127,7 +156,13 @@ public final class Verifier {
     if (options.consumers().isEmpty()) {
       rules.add(ConsumerRules.ofFormat());
     }
-    options.consumers().forEach(consumer -> rules.add(ConsumerRules.of(consumer)));
+    for (Consumer consumer : options.consumers()) {
+      if (consumer == Consumer.TRTLLM) {
+        findings.error(Set.of(consumer), NO_RANKS, Place.EXPORT, "rank0.safetensors", "absent");
+      } else {
+        rules.add(ConsumerRules.of(consumer));
+      }
+    }
     for (ConsumerRules rule : rules) {
       rule.check(view, findings);
       new LayerCheck(view, rule).run(findings);
@@ -138,6 +173,7 @@ public final class Verifier {
     Set<Consumer> joining = EnumSet.noneOf(Consumer.class);
     joining.addAll(options.consumers());
     joining.remove(Consumer.TRANSFORMERS);
+    joining.remove(Consumer.TRTLLM);
     // Transformers joins nothing and divides nothing.
     if (options.consumers().isEmpty() || !joining.isEmpty()) {
       new JoinedCheck(view, joining, findings).run();

@@ -105,11 +105,12 @@ public final class Export {
     for (Path file : one.plan().copies()) {
       copy(file, directory);
     }
+    VerifyReport report = check(subject, directory, one.plan());
+    write(directory.resolve(ModelCard.FILE), ModelCard.of(quantized, one.plan(), report));
+    write(
+        directory.resolve(Checksums.FILE), Checksums.of(directory, options.job().threads()));
     return new ExportResult(
-        one.path(),
-        one.plan().format(),
-        one.plan().files().tensorBytes(),
-        check(subject, directory, one.plan()));
+        one.path(), one.plan().format(), one.plan().files().tensorBytes(), report);
   }
 
   /**

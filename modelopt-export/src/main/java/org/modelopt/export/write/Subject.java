@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.SequencedMap;
 import java.util.Set;
+import org.modelopt.config.SpecNames;
 import org.modelopt.decision.Decisions;
 import org.modelopt.decision.InputDecision;
 import org.modelopt.decision.WeightDecision;
@@ -123,8 +124,8 @@ public record Subject(QuantizedModel quantized, HfModel model, long shardBytes) 
             .formatted(
                 linear.name(),
                 target,
-                weight.spec(),
-                input.map(traits -> traits.spec().toString()).orElse("as it is")));
+                SpecNames.describe(weight.spec()),
+                input.map(traits -> SpecNames.describe(traits.spec())).orElse("as it is")));
   }
 
   /**

@@ -138,12 +138,16 @@ public final class StoredQuantization {
       }
       for (CacheSite site : layer.cacheSites()) {
         String suffix = site.kind() == CacheSite.Kind.KEY ? "k_scale" : "v_scale";
-        Fields fields = new Fields(source, site.name());
-        if (fields.find(suffix).isPresent()) {
-          scaleNames.add(fields.name(suffix));
-          caches.put(
-              site.name(),
-              Quantization.of(QuantSpec.FP8, Scales.of(scalar(fields.scalar(suffix)))));
+        // ModelOpt names it after the projection, compressed-tensors after the attention module.
+        String attention = site.name().substring(0, site.name().lastIndexOf('.'));
+        for (String module : List.of(site.name(), attention)) {
+          Fields fields = new Fields(source, module);
+          if (fields.find(suffix).isPresent()) {
+            scaleNames.add(fields.name(suffix));
+            caches.put(
+                site.name(),
+                Quantization.of(QuantSpec.FP8, Scales.of(scalar(fields.scalar(suffix)))));
+          }
         }
       }
     }

@@ -11,6 +11,8 @@ public enum Consumer {
   SGLANG("sglang", "SGLang"),
   /** TensorRT-LLM with its PyTorch backend, which reads HuggingFace directories. */
   TRTLLM_PYTORCH("trtllm-pytorch", "TensorRT-LLM (PyTorch backend)"),
+  /** TensorRT-LLM with engines built from classic checkpoints. */
+  TRTLLM("trtllm", "TensorRT-LLM (classic)"),
   /** HuggingFace transformers. */
   TRANSFORMERS("transformers", "transformers"),
   /** llama.cpp, which reads GGUF files. */
