@@ -72,8 +72,8 @@ final class ExportArguments {
       split = ",",
       description =
           "What shall load it; the output is held against its rules and does not appear if they are"
-              + " broken: vllm, sglang, trtllm-pytorch, trtllm, transformers; repeatable. Default: one of"
-              + " those that read the format.")
+              + " broken: vllm, sglang, trtllm-pytorch, trtllm, transformers; repeatable. Default:"
+              + " one of those that read the format.")
   private List<String> consumers = new ArrayList<>();
 
   private boolean comparing = true;

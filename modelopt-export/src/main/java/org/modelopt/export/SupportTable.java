@@ -21,8 +21,7 @@ public final class SupportTable {
           Consumer.TRANSFORMERS);
 
   private static final Set<Consumer> ALL =
-      Set.of(
-          Consumer.VLLM, Consumer.SGLANG, Consumer.TRTLLM_PYTORCH, Consumer.TRANSFORMERS);
+      Set.of(Consumer.VLLM, Consumer.SGLANG, Consumer.TRTLLM_PYTORCH, Consumer.TRANSFORMERS);
 
   /**
    * A line of the table.

@@ -132,8 +132,8 @@ public record CompressedTensorsTarget() implements Target {
 
   /** Which consumers read a checkpoint with these schemes. */
   private static Set<Consumer> readers(SequencedMap<Linear, CompressedScheme> schemes) {
-    Set<Consumer> readers = EnumSet.of(
-            Consumer.VLLM, Consumer.SGLANG, Consumer.TRTLLM_PYTORCH, Consumer.TRANSFORMERS);
+    Set<Consumer> readers =
+        EnumSet.of(Consumer.VLLM, Consumer.SGLANG, Consumer.TRTLLM_PYTORCH, Consumer.TRANSFORMERS);
     schemes.values().stream().distinct().forEach(scheme -> readers.retainAll(readers(scheme)));
     if (schemes.values().stream().distinct().count() > 1) {
       readers.remove(Consumer.SGLANG);
@@ -150,18 +150,12 @@ public record CompressedTensorsTarget() implements Target {
       case FLOAT ->
           strategy.equals("block") || (strategy.equals("channel") && dynamic)
               ? EnumSet.of(
-                  Consumer.VLLM,
-                  Consumer.SGLANG,
-                  Consumer.TRTLLM_PYTORCH,
-                  Consumer.TRANSFORMERS)
+                  Consumer.VLLM, Consumer.SGLANG, Consumer.TRTLLM_PYTORCH, Consumer.TRANSFORMERS)
               : EnumSet.of(Consumer.VLLM, Consumer.SGLANG, Consumer.TRANSFORMERS);
       case NVFP4 ->
           inputs
               ? EnumSet.of(
-                  Consumer.VLLM,
-                  Consumer.SGLANG,
-                  Consumer.TRTLLM_PYTORCH,
-                  Consumer.TRANSFORMERS)
+                  Consumer.VLLM, Consumer.SGLANG, Consumer.TRTLLM_PYTORCH, Consumer.TRANSFORMERS)
               : EnumSet.of(Consumer.VLLM, Consumer.TRANSFORMERS);
       case MXFP4, MXFP8 -> EnumSet.of(Consumer.VLLM, Consumer.TRANSFORMERS);
     };
@@ -201,10 +195,8 @@ public record CompressedTensorsTarget() implements Target {
       String title,
       QuantSpec weight,
       Optional<QuantSpec> input) {
-    WeightQuantization how =
-        WeightQuantization.of(weight, Conversion.DEFAULT, new Codes.ByRule(1));
-    CompressedScheme scheme =
-        CompressedScheme.of(how, input.map(SpecTraits::new)).orElseThrow();
+    WeightQuantization how = WeightQuantization.of(weight, Conversion.DEFAULT, new Codes.ByRule(1));
+    CompressedScheme scheme = CompressedScheme.of(how, input.map(SpecTraits::new)).orElseThrow();
     support.put(title, readers(scheme));
   }
 }

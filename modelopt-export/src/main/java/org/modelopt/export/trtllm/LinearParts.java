@@ -41,8 +41,7 @@ final class LinearParts {
 
     /** Bytes of {@code rows} rows of a weight with {@code columns} columns in this rank. */
     long bytes(long rows, long columns) {
-      long elements =
-          isVector() ? rows : rows / rowsPerElement * (columns / columnsPerElement);
+      long elements = isVector() ? rows : rows / rowsPerElement * (columns / columnsPerElement);
       return dtype.byteSize(elements);
     }
 
@@ -91,8 +90,7 @@ final class LinearParts {
                 spec.scaleFormat().dtype(),
                 1,
                 group,
-                (form, part, arena) ->
-                    part.of(form.codes().scales().values(), group, arena)));
+                (form, part, arena) -> part.of(form.codes().scales().values(), group, arena)));
       }
       default -> {
         // One scale for the whole tensor, or none.

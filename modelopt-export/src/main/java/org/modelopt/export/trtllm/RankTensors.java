@@ -114,7 +114,8 @@ final class RankTensors {
               .formatted(name, members.stream().map(Linear::name).toList()));
     }
     boolean wanted =
-        members.stream().allMatch(l -> subject.decisions().weightQuantization(l.name()).isPresent());
+        members.stream()
+            .allMatch(l -> subject.decisions().weightQuantization(l.name()).isPresent());
     if (!wanted) {
       excluded.add(slot.isRouter() ? "*router" : globalName(slot));
     }
@@ -242,11 +243,7 @@ final class RankTensors {
   }
 
   private void addBias(
-      List<Linear> members,
-      SequencedMap<Linear, Slot> slots,
-      String module,
-      int t,
-      int rank) {
+      List<Linear> members, SequencedMap<Linear, Slot> slots, String module, int t, int rank) {
     if (!members.getFirst().hasBias()) {
       return;
     }
@@ -287,8 +284,7 @@ final class RankTensors {
   }
 
   /** Scales that a module has once. */
-  private void addNumbers(
-      List<Linear> members, Slot slot, String module, Part part, int rank) {
+  private void addNumbers(List<Linear> members, Slot slot, String module, Part part, int rank) {
     Linear first = members.getFirst();
     WeightQuantization how = decisions.weightQuantization(first.name()).orElseThrow();
     Optional<InputDecision> input = decisions.input(first.name());
@@ -312,10 +308,7 @@ final class RankTensors {
       case INT4_FP8 -> {
         Quantization second = how.second().orElseThrow();
         number(
-            rank,
-            module + ".weights_scaling_factor_2",
-            ONE,
-            second.scales().values().getFloat(0));
+            rank, module + ".weights_scaling_factor_2", ONE, second.scales().values().getFloat(0));
         activation(rank, module, ONE, inputs);
         preScale(rank, module, slot, part, factors(input, first));
       }
@@ -355,8 +348,8 @@ final class RankTensors {
   }
 
   private void preScale(int rank, String module, Slot slot, Part part, Tensor factors) {
-    if (slot.isExpert() && decisions.inputs().values().stream().anyMatch(
-        i -> i.preScale().isPresent())) {
+    if (slot.isExpert()
+        && decisions.inputs().values().stream().anyMatch(i -> i.preScale().isPresent())) {
       throw new ConfigException(
           module + ": experts that share a tensor cannot scale their inputs each in its own way");
     }
@@ -375,22 +368,23 @@ final class RankTensors {
 
   /** Adds norms, embedding, output head and scales of the cache. */
   void addParameters() {
-    subject.sources().forEach((name, linear) -> {
-      if (linear.isEmpty()) {
-        addParameter(name);
-      } else if (linear.get().name().equals("lm_head") && name.equals(DecoderSpec.HEAD)) {
-        addVocabulary(
-            lastStage(),
-            "lm_head.weight",
-            (rank, place, from) ->
-                linears
-                    .computeIfAbsent(linear.get(), key -> new ArrayList<>())
-                    .add(
-                        new Piece<>(
-                            place,
-                            (form, pass, arena) -> padded(form.plain(), from, arena))));
-      }
-    });
+    subject
+        .sources()
+        .forEach((name, linear) -> {
+          if (linear.isEmpty()) {
+            addParameter(name);
+          } else if (linear.get().name().equals("lm_head") && name.equals(DecoderSpec.HEAD)) {
+            addVocabulary(
+                lastStage(),
+                "lm_head.weight",
+                (rank, place, from) ->
+                    linears
+                        .computeIfAbsent(linear.get(), key -> new ArrayList<>())
+                        .add(
+                            new Piece<>(
+                                place, (form, pass, arena) -> padded(form.plain(), from, arena))));
+          }
+        });
     cacheScales.ifPresent(this::addCache);
   }
 
@@ -419,10 +413,7 @@ final class RankTensors {
                     name + ": this export knows no place for it in TensorRT-LLM's checkpoints");
           };
       int layer = Integer.parseInt(words[2]);
-      copy(
-          name,
-          ranks.stage(layer),
-          "transformer.layers." + ranks.local(layer) + "." + norm);
+      copy(name, ranks.stage(layer), "transformer.layers." + ranks.local(layer) + "." + norm);
     }
   }
 
@@ -436,8 +427,7 @@ final class RankTensors {
           .add(
               new Piece<>(
                   new Place(rank, to, 0),
-                  (tensor, pass, arena) ->
-                      Weights.rounded(tensor, subject.dtype(), pass, arena)));
+                  (tensor, pass, arena) -> Weights.rounded(tensor, subject.dtype(), pass, arena)));
     }
   }
 
@@ -479,8 +469,7 @@ final class RankTensors {
     if (end == from + count) {
       return table.rows(from, end);
     }
-    Tensor padded =
-        Tensor.allocate(arena, table.dtype(), Shape.of(count, table.shape().columns()));
+    Tensor padded = Tensor.allocate(arena, table.dtype(), Shape.of(count, table.shape().columns()));
     if (from < end) {
       Tensor rows = table.rows(from, end);
       MemorySegment.copy(rows.segment(), 0, padded.segment(), 0, rows.byteSize());

@@ -18,7 +18,8 @@ import org.modelopt.model.Linear;
  */
 record Slot(int layer, String module, int member, int expert, boolean byRow) {
   private static final Pattern NAME = Pattern.compile("model\\.layers\\.(\\d+)\\.(.+)");
-  private static final Pattern EXPERT = Pattern.compile("(?:mlp|block_sparse_moe)\\.experts\\.(\\d+)\\.(.+)");
+  private static final Pattern EXPERT =
+      Pattern.compile("(?:mlp|block_sparse_moe)\\.experts\\.(\\d+)\\.(.+)");
   private static final Map<String, String> MODULES =
       Map.ofEntries(
           Map.entry("self_attn.q_proj", "attention.qkv"),

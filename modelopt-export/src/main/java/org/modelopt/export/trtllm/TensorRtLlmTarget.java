@@ -134,8 +134,7 @@ public record TensorRtLlmTarget(int tensorParallel, int pipelineParallel) implem
         .weights()
         .forEach((name, decision) ->
             weights.put(
-                name,
-                new WeightDecision(decision.changes(), Optional.empty(), decision.branch())));
+                name, new WeightDecision(decision.changes(), Optional.empty(), decision.branch())));
     return new Decisions(weights, decisions.inputs(), decisions.caches(), decisions.parameters());
   }
 }

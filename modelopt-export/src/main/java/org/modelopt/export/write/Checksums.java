@@ -32,11 +32,14 @@ final class Checksums {
     }
     String[] lines = new String[files.size()];
     try (Workers workers = new Workers(threads)) {
-      workers.forRange(files.size(), 1, (from, to) -> {
-        int index = Math.toIntExact(from);
-        Path file = files.get(index);
-        lines[index] = sum(file) + "  " + file.getFileName() + "\n";
-      });
+      workers.forRange(
+          files.size(),
+          1,
+          (from, to) -> {
+            int index = Math.toIntExact(from);
+            Path file = files.get(index);
+            lines[index] = sum(file) + "  " + file.getFileName() + "\n";
+          });
     }
     return String.join("", lines);
   }

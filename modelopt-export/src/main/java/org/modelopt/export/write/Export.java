@@ -107,8 +107,7 @@ public final class Export {
     }
     VerifyReport report = check(subject, directory, one.plan());
     write(directory.resolve(ModelCard.FILE), ModelCard.of(quantized, one.plan(), report));
-    write(
-        directory.resolve(Checksums.FILE), Checksums.of(directory, options.job().threads()));
+    write(directory.resolve(Checksums.FILE), Checksums.of(directory, options.job().threads()));
     return new ExportResult(
         one.path(), one.plan().format(), one.plan().files().tensorBytes(), report);
   }

@@ -21,8 +21,7 @@ final class ModelCard {
     String name = quantized.model().name();
     lines.add("# " + name + ", " + plan.format());
     lines.add("");
-    lines.add(
-        "Made from `%s` by ModelOpt for the JVM %s.".formatted(name, Version.current()));
+    lines.add("Made from `%s` by ModelOpt for the JVM %s.".formatted(name, Version.current()));
     lines.add("");
     lines.add("| | |");
     lines.add("|---|---|");
@@ -59,8 +58,9 @@ final class ModelCard {
       if (report.passedFor(consumer)) {
         lines.add("- %s: `%s`".formatted(consumer.title(), ServeCommands.of(consumer)));
       } else {
-        lines.add("- %s does not load it; `modelopt verify DIR --for %s` says why"
-            .formatted(consumer.title(), consumer.id()));
+        lines.add(
+            "- %s does not load it; `modelopt verify DIR --for %s` says why"
+                .formatted(consumer.title(), consumer.id()));
       }
     }
     lines.add("");
@@ -86,8 +86,11 @@ final class ModelCard {
     lines.add("|---|---|---|");
     lines.add(
         String.format(
-            Locale.ROOT, "| mean of %d weights | %.4f | %.1f dB |",
-            errors.size(), mean, -20 * Math.log10(mean)));
+            Locale.ROOT,
+            "| mean of %d weights | %.4f | %.1f dB |",
+            errors.size(),
+            mean,
+            -20 * Math.log10(mean)));
     lines.add(
         String.format(
             Locale.ROOT,

@@ -66,8 +66,7 @@ class SabotageTest {
             List.of("hf-fp8-block"));
     try (HfModel model = Models.load(original)) {
       CalibrationData data =
-          CalibrationData.of(
-              List.of(Tensor.ofInts(Arena.ofAuto(), Shape.of(4), 0, 11, 222, 1333)));
+          CalibrationData.of(List.of(Tensor.ofInts(Arena.ofAuto(), Shape.of(4), 0, 11, 222, 1333)));
       List<QuantizedModel> quantized =
           ModelOpt.quantize(model, configs, data, JobOptions.defaults());
       for (int c = 0; c < configs.size(); c++) {
@@ -128,14 +127,12 @@ class SabotageTest {
     Map<String, Defect> defects = new LinkedHashMap<>();
     defects.put("missing scale", c -> withScale(c, module, n -> c.tensors.remove(n)));
     defects.put("missing codes", c -> withCodes(c, module, n -> c.tensors.remove(n)));
-    defects.put(
-        "unknown tensor", c -> put(c, module + "bogus_scale", TestTensor.scalar(1)));
+    defects.put("unknown tensor", c -> put(c, module + "bogus_scale", TestTensor.scalar(1)));
     defects.put(
         "reciprocal scales",
         c -> withScale(c, module, n -> c.put(n, mapped(c.get(n), v -> 1 / v))));
     defects.put(
-        "doubled scales",
-        c -> withScale(c, module, n -> c.put(n, mapped(c.get(n), v -> 2 * v))));
+        "doubled scales", c -> withScale(c, module, n -> c.put(n, mapped(c.get(n), v -> 2 * v))));
     defects.put(
         "no number among scales",
         c -> withScale(c, module, n -> c.put(n, mapped(c.get(n), v -> Double.NaN))));
@@ -143,19 +140,15 @@ class SabotageTest {
         "swapped nibbles, or flipped signs",
         c -> withCodes(c, module, n -> c.put(n, bytes(c.get(n), SabotageTest::swap))));
     defects.put("rows out of order", c -> withCodes(c, module, n -> c.put(n, rolled(c.get(n)))));
-    defects.put(
-        "transposed shape", c -> withCodes(c, module, n -> c.put(n, transposed(c.get(n)))));
+    defects.put("transposed shape", c -> withCodes(c, module, n -> c.put(n, transposed(c.get(n)))));
     defects.put(
         "codes of another type", c -> withCodes(c, module, n -> c.put(n, retyped(c.get(n)))));
-    defects.put(
-        "zero codes", c -> withCodes(c, module, n -> c.put(n, bytes(c.get(n), b -> 0))));
+    defects.put("zero codes", c -> withCodes(c, module, n -> c.put(n, bytes(c.get(n), b -> 0))));
     defects.put(
         "another algorithm",
         c -> {
           ObjectNode at =
-              c.config.has("quantization")
-                  ? (ObjectNode) c.config.get("quantization")
-                  : c.inline();
+              c.config.has("quantization") ? (ObjectNode) c.config.get("quantization") : c.inline();
           at.put("quant_algo", "W3A3").put("quant_method", "unheard").put("bits", 3);
           return true;
         });
@@ -184,13 +177,17 @@ class SabotageTest {
     return swapped((byte) b);
   }
 
-  private static boolean withScale(TestCheckpoint c, String module, java.util.function.Consumer<String> change) {
+  private static boolean withScale(
+      TestCheckpoint c, String module, java.util.function.Consumer<String> change) {
     Predicate<String> scale =
-        n -> n.startsWith(module) && n.matches(".*\\.(weight_scale|weight_scale_inv|scales|weights_scaling_factor)");
+        n ->
+            n.startsWith(module)
+                && n.matches(".*\\.(weight_scale|weight_scale_inv|scales|weights_scaling_factor)");
     return with(c, scale, change);
   }
 
-  private static boolean withCodes(TestCheckpoint c, String module, java.util.function.Consumer<String> change) {
+  private static boolean withCodes(
+      TestCheckpoint c, String module, java.util.function.Consumer<String> change) {
     Predicate<String> codes =
         n -> n.startsWith(module) && n.matches(".*\\.(weight|weight_packed|qweight)");
     return with(c, codes, change);

@@ -64,14 +64,17 @@ public final class RankCheck {
           "every rank loads the file of its number",
           "write one file for each rank, and mapping.world_size as the product of tp and pp");
   private static final Violation MISSING =
-      new Violation(
-          "missing tensor", "the loader stops with a RuntimeError", "export the tensor");
+      new Violation("missing tensor", "the loader stops with a RuntimeError", "export the tensor");
   private static final Violation EXTRA =
       new Violation(
-          "unexpected tensor", "the loader warns and leaves it out", "leave it out, or name it right");
+          "unexpected tensor",
+          "the loader warns and leaves it out",
+          "leave it out, or name it right");
   private static final Violation WRONG =
       new Violation(
-          "data type or shape", "the loader stops or reads other numbers", "store it as the format says");
+          "data type or shape",
+          "the loader stops or reads other numbers",
+          "store it as the format says");
   private static final Violation SCALE =
       new Violation(
           "scale that is not positive and finite",
@@ -192,10 +195,11 @@ public final class RankCheck {
             "num_key_value_heads", "num_key_value_heads",
             "vocab_size", "vocab_size",
             "norm_epsilon", "rms_norm_eps");
-    fields.forEach((now, then) -> before
-        .map(node -> node.path(then))
-        .filter(node -> !node.isMissingNode() && !node.equals(config.path(now)))
-        .ifPresent(node -> findings.error(FIELD, at(now), node, config.path(now))));
+    fields.forEach((now, then) ->
+        before
+            .map(node -> node.path(then))
+            .filter(node -> !node.isMissingNode() && !node.equals(config.path(now)))
+            .ifPresent(node -> findings.error(FIELD, at(now), node, config.path(now))));
   }
 
   private void checkRanks(RankModel model) {
@@ -304,10 +308,7 @@ public final class RankCheck {
         continue;
       }
       try (Arena arena = Arena.ofConfined()) {
-        byte[] bytes =
-            file.open(info.name(), arena)
-                .segment()
-                .toArray(ValueLayout.JAVA_BYTE);
+        byte[] bytes = file.open(info.name(), arena).segment().toArray(ValueLayout.JAVA_BYTE);
         byte[] first = shared.putIfAbsent(info.name(), bytes);
         if (first != null && !Arrays.equals(first, bytes)) {
           findings.error(
@@ -328,7 +329,8 @@ public final class RankCheck {
     for (Module module : model.modules(stage, t, mixtral)) {
       quantized += module.quantized() ? 1 : 0;
       try (Arena arena = Arena.ofConfined()) {
-        Rows rows = model.rows(module, wanted -> file.find(wanted).map(i -> file.open(i.name(), arena)));
+        Rows rows =
+            model.rows(module, wanted -> file.find(wanted).map(i -> file.open(i.name(), arena)));
         var place = Place.tensor(module.name() + ".weight", fileName);
         if (module.expert() <= 0 && rows.hasNan()) {
           findings.error(NAN, place, "numbers", "NaN codes");
@@ -405,12 +407,7 @@ public final class RankCheck {
   }
 
   private void compareTables(
-      RankModel model,
-      int stage,
-      int t,
-      SafetensorsFile file,
-      String fileName,
-      Original before) {
+      RankModel model, int stage, int t, SafetensorsFile file, String fileName, Original before) {
     String embedding = "model.embed_tokens.weight";
     String head = before.find("lm_head.weight").isPresent() ? "lm_head.weight" : embedding;
     if (stage == 0) {
@@ -432,8 +429,7 @@ public final class RankCheck {
         for (long c = 0; c < columns; c++) {
           long from = t * rows + r;
           float expected = from < table.shape().dim(0) ? table.getFloat(from * columns + c) : 0;
-          if (Math.abs(part.getFloat(r * columns + c) - expected)
-              > Math.abs(expected) / 128) {
+          if (Math.abs(part.getFloat(r * columns + c) - expected) > Math.abs(expected) / 128) {
             findings.error(
                 VALUE,
                 Place.tensor(name, fileName),

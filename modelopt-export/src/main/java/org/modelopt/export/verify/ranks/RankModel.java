@@ -146,8 +146,28 @@ record RankModel(JsonNode json) {
         List<Long> from = List.of(t * part);
         List<Long> rows = List.of(part);
         String mlp = hf + "mlp.";
-        add(modules, now + "mlp.fc", List.of(mlp + "gate_proj"), from, rows, 0, hidden, -1, norm, nowNorm);
-        add(modules, now + "mlp.gate", List.of(mlp + "up_proj"), from, rows, 0, hidden, -1, norm, nowNorm);
+        add(
+            modules,
+            now + "mlp.fc",
+            List.of(mlp + "gate_proj"),
+            from,
+            rows,
+            0,
+            hidden,
+            -1,
+            norm,
+            nowNorm);
+        add(
+            modules,
+            now + "mlp.gate",
+            List.of(mlp + "up_proj"),
+            from,
+            rows,
+            0,
+            hidden,
+            -1,
+            norm,
+            nowNorm);
         add(
             modules,
             now + "mlp.proj",
@@ -165,8 +185,7 @@ record RankModel(JsonNode json) {
         add(
             modules,
             now + "mlp.fc",
-            List.of(
-                expert + (mixtral ? "w3" : "up_proj"), expert + (mixtral ? "w1" : "gate_proj")),
+            List.of(expert + (mixtral ? "w3" : "up_proj"), expert + (mixtral ? "w1" : "gate_proj")),
             List.of(t * part, t * part),
             List.of(part, part),
             0,
@@ -201,8 +220,7 @@ record RankModel(JsonNode json) {
       int expert,
       String norm,
       String nowNorm) {
-    boolean quantized =
-        !algorithm().isEmpty() && !algorithm().equals("W8A16") && !isExcluded(name);
+    boolean quantized = !algorithm().isEmpty() && !algorithm().equals("W8A16") && !isExcluded(name);
     modules.add(
         new Module(
             name, sources, fromRow, rows, fromColumn, columns, expert, quantized, norm, nowNorm));
@@ -246,8 +264,7 @@ record RankModel(JsonNode json) {
     }
     if (stage == pipelineParallel() - 1) {
       tensors.put("transformer.ln_f.weight", floats(wide));
-      tensors.put(
-          "lm_head.weight", floats(Shape.of(Math.ceilDiv(vocabulary, (long) tp), hidden)));
+      tensors.put("lm_head.weight", floats(Shape.of(Math.ceilDiv(vocabulary, (long) tp), hidden)));
     }
     return tensors;
   }
@@ -285,8 +302,7 @@ record RankModel(JsonNode json) {
       }
       case "NVFP4" -> {
         codes(tensors, module, DType.U8, n, k / 2);
-        scales(
-            tensors, module, "weights_scaling_factor", DType.F8_E4M3, shape(module, n, k / 16));
+        scales(tensors, module, "weights_scaling_factor", DType.F8_E4M3, shape(module, n, k / 16));
         tensors.put(name + "weights_scaling_factor_2", number(0));
         tensors.put(name + "activation_scaling_factor", number(0));
       }
@@ -315,10 +331,8 @@ record RankModel(JsonNode json) {
     return module.expert() < 0 ? Shape.of(n, k) : Shape.of(experts(), n, k);
   }
 
-  private void codes(
-      Map<String, Expected> tensors, Module module, DType dtype, long n, long k) {
-    tensors.put(
-        module.name() + ".weight", new Expected(Set.of(dtype), shape(module, n, k), false));
+  private void codes(Map<String, Expected> tensors, Module module, DType dtype, long n, long k) {
+    tensors.put(module.name() + ".weight", new Expected(Set.of(dtype), shape(module, n, k), false));
   }
 
   private static void scales(
