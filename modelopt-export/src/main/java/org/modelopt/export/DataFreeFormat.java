@@ -80,8 +80,7 @@ public record DataFreeFormat(
     List<Rule> rules = new ArrayList<>();
     rules.add(Rule.quantize("*", Target.INPUT, QuantSpec.FP8_TOKEN_BLOCK_128));
     rules.addAll(weights.rules());
-    return new Config(
-        "FP8_2D_BLOCKWISE", rules, weights.algorithm(), weights.weightConversion());
+    return new Config("FP8_2D_BLOCKWISE", rules, weights.algorithm(), weights.weightConversion());
   }
 
   private static Config dynamicInt8() {

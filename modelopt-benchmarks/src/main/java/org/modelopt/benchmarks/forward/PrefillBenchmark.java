@@ -70,7 +70,8 @@ public final class PrefillBenchmark {
       Seconds forward = Seconds.NONE;
       Seconds observed = Seconds.NONE;
       for (int round = 0; round < rounds; round++) {
-        products = products.least(Seconds.of(() -> products(model, backend, inputs, tokens, count)));
+        products =
+            products.least(Seconds.of(() -> products(model, backend, inputs, tokens, count)));
         forward = forward.least(Seconds.of(() -> forward(model, samples, plain, options)));
         Pass observing =
             plain.observedBy(
@@ -117,7 +118,9 @@ public final class PrefillBenchmark {
         products.cpu() / time.cpu());
   }
 
-  /** Time by the clock, and of all threads of this process on processors: steadier beside others. */
+  /**
+   * Time by the clock, and of all threads of this process on processors: steadier beside others.
+   */
   private record Seconds(double clock, double cpu) {
     static final Seconds NONE = new Seconds(Double.MAX_VALUE, Double.MAX_VALUE);
 
