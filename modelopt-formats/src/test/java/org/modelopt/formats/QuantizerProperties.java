@@ -115,8 +115,7 @@ class QuantizerProperties {
   void rowsCanBeConvertedPieceByPiece(
       @ForAll("shapes") Shape shape, @ForAll long seed, @ForAll @IntRange(max = 3) int which) {
     QuantSpec spec =
-        Arrays.asList(
-                QuantSpec.NVFP4, QuantSpec.MXFP8, QuantSpec.INT8_PER_CHANNEL, QuantSpec.NF4)
+        Arrays.asList(QuantSpec.NVFP4, QuantSpec.MXFP8, QuantSpec.INT8_PER_CHANNEL, QuantSpec.NF4)
             .get(which);
     try (Arena arena = Arena.ofConfined()) {
       Tensor x = Data.normal(arena, shape, seed, 0);
@@ -128,8 +127,7 @@ class QuantizerProperties {
         quantizer.quantize(Matrix.of(x).rows(row, row + 1), pieces.rows(row, row + 1));
       }
       assertArrayEquals(Data.bytes(whole.codes()), Data.bytes(pieces.codes()));
-      assertArrayEquals(
-          Data.bytes(whole.scales().values()), Data.bytes(pieces.scales().values()));
+      assertArrayEquals(Data.bytes(whole.scales().values()), Data.bytes(pieces.scales().values()));
     }
   }
 }

@@ -19,7 +19,8 @@ import org.modelopt.tensor.Tensor;
 
 /**
  * Prints the table of formats of {@code docs/formats.md}: largest value, smallest step, bits per
- * element with scales, and the mean squared error on normal deviates, relative to their mean square.
+ * element with scales, and the mean squared error on normal deviates, relative to their mean
+ * square.
  */
 public final class FormatErrors {
   private static final Shape SHAPE = Shape.of(256, 4096);
