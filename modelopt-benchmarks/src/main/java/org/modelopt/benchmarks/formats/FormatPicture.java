@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
+import java.util.SortedSet;
 import java.util.TreeSet;
 import org.modelopt.formats.codec.FloatCodec;
 import org.modelopt.numeric.CodebookFormat;
@@ -72,8 +73,8 @@ public final class FormatPicture {
     svg.append("\"/>\n");
   }
 
-  private static TreeSet<Double> values(NumberFormat numbers) {
-    TreeSet<Double> values = new TreeSet<>();
+  private static SortedSet<Double> values(NumberFormat numbers) {
+    SortedSet<Double> values = new TreeSet<>();
     switch (numbers) {
       case FloatFormat f -> {
         for (int code = 0; code <= FloatCodec.maxCode(f); code++) {
