@@ -41,6 +41,16 @@ final class Data {
     }
   }
 
+  /** Normal deviates times a power of two, float32. */
+  static Tensor normal(Arena arena, Shape shape, long seed, int exponent) {
+    SplittableRandom random = new SplittableRandom(seed);
+    Tensor tensor = Tensor.allocate(arena, DType.F32, shape);
+    for (long i = 0; i < shape.elements(); i++) {
+      set(tensor, i, Math.scalb((float) random.nextGaussian(), exponent));
+    }
+    return tensor;
+  }
+
   /**
    * Finite numbers of all kinds: mostly normal deviates of one magnitude, besides outliers, zeros
    * of both signs, subnormal numbers and any bit pattern; some rows are all zero.

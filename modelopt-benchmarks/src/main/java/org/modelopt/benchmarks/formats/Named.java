@@ -1,10 +1,33 @@
 package org.modelopt.benchmarks.formats;
 
+import java.util.List;
 import org.modelopt.numeric.QuantSpec;
 import org.modelopt.tensor.Shape;
 
 /** The formats that are measured. */
 final class Named {
+  /** All names. */
+  static final List<String> ALL =
+      List.of(
+          "FP8",
+          "FP8_PER_CHANNEL",
+          "FP8_128X128",
+          "INT8",
+          "INT8_PER_CHANNEL",
+          "INT4_BLOCK_128",
+          "INT4_BLOCK_64",
+          "INT4_BLOCK_32",
+          "UINT4_BLOCK_128",
+          "MXFP8",
+          "MXFP8_E5M2",
+          "MXFP6",
+          "MXFP6_E2M3",
+          "MXFP4",
+          "MXINT8",
+          "NVFP4",
+          "NVFP4_FOUR_OVER_SIX",
+          "NF4");
+
   private Named() {}
 
   static QuantSpec spec(String name) {
@@ -15,8 +38,13 @@ final class Named {
       case "INT8" -> QuantSpec.INT8;
       case "INT8_PER_CHANNEL" -> QuantSpec.INT8_PER_CHANNEL;
       case "INT4_BLOCK_128" -> QuantSpec.INT4_BLOCK_128;
+      case "INT4_BLOCK_64" -> QuantSpec.INT4_BLOCK_64;
+      case "INT4_BLOCK_32" -> QuantSpec.INT4_BLOCK_32;
+      case "UINT4_BLOCK_128" -> QuantSpec.UINT4_BLOCK_128;
       case "MXFP8" -> QuantSpec.MXFP8;
+      case "MXFP8_E5M2" -> QuantSpec.MXFP8_E5M2;
       case "MXFP6" -> QuantSpec.MXFP6;
+      case "MXFP6_E2M3" -> QuantSpec.MXFP6_E2M3;
       case "MXFP4" -> QuantSpec.MXFP4;
       case "MXINT8" -> QuantSpec.MXINT8;
       case "NVFP4" -> QuantSpec.NVFP4;

@@ -149,5 +149,7 @@ class RoundingGoldenTest {
       assertEquals(f16.of(toF16[i]), Bits.roundToF16(values[i]));
     }
     assertTrue(Float.isNaN(Bits.roundToBf16(Float.NaN)));
+    assertEquals(0x3F80, Bits.toBf16(0x1.01p0f), "a tie, to even");
+    assertEquals(0x3F82, Bits.toBf16(0x1.03p0f), "a tie, to even");
   }
 }

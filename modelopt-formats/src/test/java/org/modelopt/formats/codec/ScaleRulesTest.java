@@ -78,6 +78,7 @@ class ScaleRulesTest {
   void powersStayWithinE8m0() {
     assertEquals(0x1p-127f, scale(QuantSpec.MXFP8, Float.MIN_VALUE));
     assertEquals(0x1p-127f, scale(QuantSpec.MXFP8, 0));
+    assertEquals(0x1p-127f, scale(QuantSpec.MXFP8.withScaleFormat(ScaleFormat.F32), 0));
     assertEquals(0x1p127f, scale(QuantSpec.MXINT8, Float.MAX_VALUE));
     QuantSpec even = QuantSpec.MXINT8.withScaleRule(ScaleRule.POWER_EVEN);
     assertEquals(0x1p127f, scale(even, Float.MAX_VALUE), "rounded up beyond the largest float");
