@@ -14,7 +14,7 @@ import org.modelopt.compute.Precision;
 import org.modelopt.config.Config;
 import org.modelopt.error.ConfigException;
 import org.modelopt.export.Exports;
-import org.modelopt.export.hf.ExportResult;
+import org.modelopt.export.write.ExportResult;
 import org.modelopt.job.JobOptions;
 import org.modelopt.models.HfModel;
 import org.modelopt.models.Models;

@@ -13,7 +13,6 @@ import org.modelopt.error.ConfigException;
 import org.modelopt.error.DataException;
 import org.modelopt.job.JobOptions;
 import org.modelopt.models.HfModel;
-import org.modelopt.models.Models;
 import org.modelopt.models.evaluation.EvaluationWindows;
 import org.modelopt.models.evaluation.Perplexity;
 import org.modelopt.tensor.Tensor;
@@ -42,12 +41,7 @@ import tools.jackson.databind.node.ObjectNode;
 final class EvalCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
 
-  @Option(
-      names = "--model",
-      required = true,
-      paramLabel = "DIR",
-      description = "HuggingFace checkpoint directory.")
-  private Path model;
+  @Mixin private ModelArgument model = new ModelArgument();
 
   @Option(
       names = "--text",
@@ -84,11 +78,11 @@ final class EvalCommand implements Callable<Integer> {
               .formatted(sequenceLength, windows));
     }
     JobOptions options = job.options(terminal.progress(json), Optional.of(Precision.FLOAT32));
-    try (HfModel opened = Models.load(model)) {
+    try (HfModel opened = model.open()) {
       Perplexity perplexity = Perplexity.measure(opened, samples(opened), options);
       if (json) {
         ObjectNode node = Json.object();
-        node.put("model", model.toString());
+        node.put("model", model.directory().toString());
         node.put("perplexity", perplexity.value());
         node.put("tokens", perplexity.tokens());
         node.put("windows", perplexity.windows());
@@ -115,7 +109,8 @@ final class EvalCommand implements Callable<Integer> {
             .beginOfText()
             .orElseThrow(() ->
                 new CheckpointException(
-                    model + ": config.json has no bos_token_id to begin a window with"));
+                    model.directory()
+                        + ": config.json has no bos_token_id to begin a window with"));
     return EvaluationWindows.ofText(
         read(), opened.textEncoder().orElseThrow(), beginOfText, sequenceLength, windows);
   }

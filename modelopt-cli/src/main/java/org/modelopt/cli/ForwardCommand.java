@@ -15,7 +15,6 @@ import org.modelopt.job.Forward;
 import org.modelopt.job.JobOptions;
 import org.modelopt.job.Pass;
 import org.modelopt.models.HfModel;
-import org.modelopt.models.Models;
 import org.modelopt.publish.Publication;
 import org.modelopt.safetensors.SafetensorsLayout;
 import org.modelopt.safetensors.SafetensorsWriter;
@@ -44,12 +43,7 @@ final class ForwardCommand implements Callable<Integer> {
 
   @Spec private CommandSpec spec;
 
-  @Option(
-      names = "--model",
-      required = true,
-      paramLabel = "DIR",
-      description = "HuggingFace checkpoint directory, quantized or not.")
-  private Path model;
+  @Mixin private ModelArgument model = new ModelArgument();
 
   @Option(
       names = "--input-ids",
@@ -71,7 +65,7 @@ final class ForwardCommand implements Callable<Integer> {
   public Integer call() {
     Terminal terminal = Terminal.of(spec);
     JobOptions options = job.options(terminal.progress(), Optional.of(Precision.FLOAT32));
-    try (HfModel opened = Models.load(model);
+    try (HfModel opened = model.open();
         Backend backend = options.openBackend();
         Publication publication = Publication.ofFile(out)) {
       List<Tensor> rows = CalibrationData.tokenRows(inputIds).read(Optional.empty()).samples();

@@ -15,10 +15,14 @@ import picocli.CommandLine.IVersionProvider;
     versionProvider = Main.Version.class,
     subcommands = {
       DemoCommand.class,
+      PlanCommand.class,
       QuantizeCommand.class,
+      ConvertCommand.class,
       EvalCommand.class,
       VerifyCommand.class,
       InspectCommand.class,
+      AdviseCommand.class,
+      CompareCommand.class,
       ForwardCommand.class,
       HelpCommand.class
     },

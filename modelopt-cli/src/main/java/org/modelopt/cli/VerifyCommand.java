@@ -2,12 +2,9 @@ package org.modelopt.cli;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.Callable;
-import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
-import org.modelopt.error.ConfigException;
 import org.modelopt.export.verify.Verifier;
 import org.modelopt.export.verify.VerifyOptions;
 import org.modelopt.export.verify.report.Consumer;
@@ -27,19 +24,22 @@ import picocli.CommandLine.Spec;
       "",
       "Examples:",
       "  modelopt verify Llama-3.2-1B-FP8 --for vllm",
-      "  modelopt verify Llama-3.2-1B-FP8 --for vllm --for sglang --original Llama-3.2-1B"
+      "  modelopt verify Llama-3.2-1B-FP8 --for vllm --for sglang --original Llama-3.2-1B",
+      "  modelopt verify llama-q4_k_m.gguf --for llama.cpp --original Llama-3.2-1B"
     })
 final class VerifyCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
 
-  @Parameters(paramLabel = "DIR", description = "The checkpoint.")
+  @Parameters(paramLabel = "PATH", description = "The checkpoint directory, or the GGUF file.")
   private Path directory;
 
   @Option(
       names = "--for",
       paramLabel = "CONSUMER",
       split = ",",
-      description = "What shall load it: vllm, sglang, trtllm-pytorch, transformers; repeatable.")
+      description =
+          "What shall load it: vllm, sglang, trtllm-pytorch, transformers for"
+              + " directories, llama.cpp for GGUF files; repeatable.")
   private List<String> consumers = new ArrayList<>();
 
   @Option(
@@ -63,17 +63,6 @@ final class VerifyCommand implements Callable<Integer> {
   }
 
   private Consumer[] parsed() {
-    return consumers.stream()
-        .map(id ->
-            Consumer.ofId(id)
-                .orElseThrow(() ->
-                    new ConfigException(
-                        "--for knows %s, not \"%s\""
-                            .formatted(
-                                Arrays.stream(Consumer.values())
-                                    .map(Consumer::id)
-                                    .collect(Collectors.joining(", ")),
-                                id))))
-        .toArray(Consumer[]::new);
+    return consumers.stream().map(ExportArguments::consumer).toArray(Consumer[]::new);
   }
 }

@@ -39,7 +39,7 @@ class ArchitectureTest {
 
   /** Every package outside core; what is in none of these is in core. */
   private static final String[] ABOVE_CORE = {
-    COMPUTE_CPU, COMPUTE_CUDA, FORMATS, MODELS, EXPORT, CLI
+    COMPUTE_CPU, COMPUTE_CUDA, FORMATS, MODELS, EXPORT, CLI, EXAMPLES, BENCHMARKS
   };
 
   private static final JavaClasses CLASSES =
@@ -124,7 +124,7 @@ class ArchitectureTest {
         .that()
         .resideInAPackage("org.modelopt.*..")
         .and()
-        .resideOutsideOfPackage(CLI)
+        .resideOutsideOfPackages(CLI, EXAMPLES, BENCHMARKS)
         .should()
         .dependOnClassesThat()
         .resideInAPackage("org.modelopt")

@@ -72,7 +72,9 @@ public interface Backend extends AutoCloseable {
 
   /**
    * Causal attention; q {@code [t, heads * headSize]}, k {@code [t, kvHeads * headSize]}, v {@code
-   * [t, kvHeads * valueHeadSize]}, result {@code [t, heads * valueHeadSize]}. Softmax in float32.
+   * [t, kvHeads * valueHeadSize]}, result {@code [t, heads * valueHeadSize]}. Softmax in float32;
+   * the weights {@code e^(score - max)} are rounded to the type of q where they are multiplied with
+   * values, and the sum of these products is divided by the sum of the unrounded weights.
    *
    * <p>With one sequence, k and v may have more rows than q: those of the positions before the
    * first query, kept from earlier calls.
@@ -94,6 +96,16 @@ public interface Backend extends AutoCloseable {
 
   /** {@code x + y}, elementwise. */
   Tensor add(Tensor x, Tensor y, Scope scope);
+
+  /**
+   * Column c of {@code x} {@code [t, c]} times {@code factors[c]}. This form works on the host;
+   * devices with memory of their own do better.
+   *
+   * @param factors F32 or BF16 {@code [c]} on the device
+   */
+  default Tensor scaleColumns(Tensor x, Tensor factors, Scope scope) {
+    return HostColumns.scale(this, x, factors, scope);
+  }
 
   /** {@code factor * x}, elementwise. */
   Tensor scale(Tensor x, float factor, Scope scope);
@@ -123,6 +135,12 @@ public interface Backend extends AutoCloseable {
    * @return {@code [rows.length / each, c]}
    */
   Tensor mixRows(List<Tensor> sources, int[] rows, float[] weights, int each, Scope scope);
+
+  /**
+   * Copies all rows of {@code rows} {@code [t, c]} into {@code target} {@code [n, c]} of the same
+   * type, from row {@code at} on.
+   */
+  void copyRows(Tensor rows, Tensor target, long at);
 
   /** What the rows of {@code x} {@code [t, c]} look like per channel. */
   ChannelSummary summarize(Tensor x);

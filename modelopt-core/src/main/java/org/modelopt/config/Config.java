@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.modelopt.error.ConfigException;
 import org.modelopt.numeric.Conversion;
+import org.modelopt.numeric.Granularity;
 import org.modelopt.numeric.QuantSpec;
 
 /**
@@ -202,8 +203,22 @@ public record Config(
     return new Config(name, rules, algorithm, conversion);
   }
 
-  /** A copy that quantizes the keys and values that attention caches. */
+  /** A copy that leaves the keys and values that attention caches as they are. */
+  public Config withoutKvCache() {
+    List<Rule> kept = new ArrayList<>();
+    for (Rule rule : rules) {
+      rule.without(Target.KV_CACHE).ifPresent(kept::add);
+    }
+    return new Config(name, kept, algorithm, weightConversion);
+  }
+
+  /**
+   * A copy that quantizes the keys and values that attention caches. Formats with several scales
+   * become dynamic: a cache grows token by token, so only one scale for all of it can be
+   * calibrated.
+   */
   public Config withKvCache(QuantSpec spec) {
-    return withRule(Rule.quantize("*", Target.KV_CACHE, spec));
+    boolean one = spec.granularity() instanceof Granularity.PerTensor;
+    return withRule(Rule.quantize("*", Target.KV_CACHE, one ? spec : spec.asDynamic()));
   }
 }

@@ -58,19 +58,31 @@ public record Plan(List<PlannedLinear> linears, List<PlannedCache> caches) {
    * @throws ConfigException if a rule that must match fits no module, or nothing is quantized
    */
   public static Plan of(Model model, Config config) {
-    List<Linear> linears = model.linears().toList();
-    List<CacheSite> sites =
-        model.layers().stream().flatMap(layer -> layer.cacheSites().stream()).toList();
+    return of(
+        model.name(),
+        model.linears().toList(),
+        model.layers().stream().flatMap(layer -> layer.cacheSites().stream()).toList(),
+        config);
+  }
+
+  /**
+   * Applies the rules of {@code config} to given modules.
+   *
+   * @param model name of the model, for messages
+   * @throws ConfigException as {@link #of(Model, Config)}
+   */
+  public static Plan of(String model, List<Linear> linears, List<CacheSite> sites, Config config) {
     Map<String, QuantSpec> weights = new LinkedHashMap<>();
     Map<String, QuantSpec> dequantized = new LinkedHashMap<>();
     Map<String, QuantSpec> inputs = new LinkedHashMap<>();
     Map<String, QuantSpec> caches = new LinkedHashMap<>();
     for (Rule rule : config.rules()) {
       Predicate<String> fits = Glob.of(rule.pattern());
+      List<Linear> fitting = linears.stream().filter(l -> fits.test(l.name())).toList();
       List<String> names =
-          linears.stream().map(Linear::name).filter(fits).collect(Collectors.toList());
+          fitting.stream().filter(l -> l.role().isQuantizable()).map(Linear::name).toList();
       List<String> cached = sites.stream().map(CacheSite::name).filter(fits).toList();
-      boolean matched = false;
+      boolean matched = rule.spec().isEmpty() && !fitting.isEmpty();
       for (Target target : rule.targets()) {
         matched |=
             switch (target) {
@@ -81,19 +93,20 @@ public record Plan(List<PlannedLinear> linears, List<PlannedCache> caches) {
             };
       }
       if (rule.mustMatch() && !matched) {
+        refuseFixed(config, rule, fitting);
         throw new ConfigException(
             "config %s: pattern \"%s\" fits no module of %s; nearest: %s; its modules end in: %s"
                 .formatted(
                     config.name(),
                     rule.pattern(),
-                    model.name(),
+                    model,
                     Nearest.modules(rule.pattern(), linears.stream().map(Linear::name).toList()),
                     endings(linears)));
       }
     }
     if (weights.isEmpty() && inputs.isEmpty() && caches.isEmpty()) {
       throw new ConfigException(
-          "config %s quantizes nothing of %s".formatted(config.name(), model.name()));
+          "config %s quantizes nothing of %s".formatted(config.name(), model));
     }
     List<PlannedLinear> planned = new ArrayList<>();
     for (Linear linear : linears) {
@@ -117,6 +130,22 @@ public record Plan(List<PlannedLinear> linears, List<PlannedCache> caches) {
       rule.spec().ifPresentOrElse(spec -> specs.put(name, spec), () -> specs.remove(name));
     }
     return !names.isEmpty();
+  }
+
+  /** A pattern that fits only linears which stay as they are deserves to be told so. */
+  private static void refuseFixed(Config config, Rule rule, List<Linear> fitting) {
+    if (!fitting.isEmpty() && rule.spec().isPresent()) {
+      throw new ConfigException(
+          "config %s: pattern \"%s\" fits only linears that are never quantized, for example %s, %s;"
+                  .formatted(
+                      config.name(),
+                      rule.pattern(),
+                      fitting.getFirst().name(),
+                      fitting.getFirst().role() == Linear.Role.ROUTER
+                          ? "a router"
+                          : "an expert stored stacked with the others")
+              + " take the rule out");
+    }
   }
 
   private static String endings(List<Linear> linears) {

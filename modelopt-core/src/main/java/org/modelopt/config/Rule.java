@@ -2,6 +2,7 @@ package org.modelopt.config;
 
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeSet;
 import org.modelopt.numeric.QuantSpec;
 
 /**
@@ -37,6 +38,15 @@ public record Rule(
         Set.of(Target.WEIGHT, Target.DEQUANTIZED_WEIGHT, Target.INPUT),
         Optional.empty(),
         true);
+  }
+
+  /** The same rule for the other targets, empty if there is no other. */
+  Optional<Rule> without(Target target) {
+    Set<Target> others = new TreeSet<>(targets);
+    others.remove(target);
+    return others.isEmpty()
+        ? Optional.empty()
+        : Optional.of(new Rule(pattern, others, spec, mustMatch));
   }
 
   /** The same rule, silent if its pattern fits nothing. */

@@ -5,7 +5,7 @@ import org.modelopt.numeric.QuantSpec;
 import org.modelopt.numeric.Scales;
 
 /**
- * How one weight, input or cache is quantized.
+ * How one input or cache is quantized.
  *
  * @param spec the format
  * @param scales its scales; for dynamic specs only the global scale counts

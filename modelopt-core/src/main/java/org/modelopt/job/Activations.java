@@ -130,6 +130,12 @@ public final class Activations implements AutoCloseable {
     }
   }
 
+  /** Runs {@code layer} on one sample; the result lives in {@code scope}, the activations stay. */
+  public Tensor output(
+      int sample, Layer layer, LayerParameters parameters, Pass pass, Scope scope) {
+    return run(sample, layer, parameters, pass, scope);
+  }
+
   private Tensor run(int sample, Layer layer, LayerParameters parameters, Pass pass, Scope scope) {
     Tensor x = store.get(sample, pass.backend(), scope);
     int rows = Math.toIntExact(x.shape().dim(0));

@@ -6,21 +6,17 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SequencedMap;
 import java.util.TreeMap;
+import java.util.function.BiFunction;
 import org.modelopt.compute.ChannelSummary;
-import org.modelopt.config.SpecText;
 import org.modelopt.decision.Decisions;
-import org.modelopt.decision.Quantization;
-import org.modelopt.numeric.Arithmetic;
-import org.modelopt.numeric.Conversion;
-import org.modelopt.numeric.NonFinite;
-import org.modelopt.numeric.Rounding;
-import org.modelopt.numeric.Scales;
+import org.modelopt.decision.StoredTensor;
 import org.modelopt.safetensors.SafetensorsFile;
 import org.modelopt.safetensors.SafetensorsLayout;
 import org.modelopt.safetensors.SafetensorsWriter;
@@ -30,14 +26,19 @@ import org.modelopt.tensor.Shape;
 import org.modelopt.tensor.Tensor;
 import org.modelopt.tensor.TensorInfo;
 
-/** One layer's decisions and statistics as a safetensors file; reading gives equal bits. */
+/**
+ * One layer's decisions and statistics as a safetensors file; reading gives equal bits. Large
+ * tensors stay in the file until they are opened.
+ */
 final class DecisionFile {
   private static final ValueLayout.OfDouble DOUBLE =
       ValueLayout.JAVA_DOUBLE_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final long LARGE = 4096;
 
-  private final Map<String, Tensor> tensors = new LinkedHashMap<>();
+  private final Map<String, StoredTensor> tensors = new LinkedHashMap<>();
+  private final IdentityHashMap<Object, String> tensorIds = new IdentityHashMap<>();
   private final Map<String, String> metadata = new LinkedHashMap<>();
-  private final IdentityHashMap<Quantization, String> known = new IdentityHashMap<>();
+  private final IdentityHashMap<Object, String> known = new IdentityHashMap<>();
 
   private DecisionFile() {}
 
@@ -45,9 +46,10 @@ final class DecisionFile {
     DecisionFile content = new DecisionFile();
     for (int c = 0; c < step.decisions().size(); c++) {
       Decisions decisions = step.decisions().get(c);
-      content.put(c + ".weight.", decisions.weights());
-      content.put(c + ".input.", decisions.inputs());
-      content.put(c + ".cache.", decisions.caches());
+      content.put(c + ".weight.", decisions.weights(), DecisionText::write);
+      content.put(c + ".input.", decisions.inputs(), DecisionText::write);
+      content.put(c + ".cache.", decisions.caches(), DecisionText::write);
+      content.put(c + ".parameter.", decisions.parameters(), DecisionText::write);
     }
     step.statistics().forEach(content::put);
     List<TensorInfo> infos =
@@ -56,122 +58,151 @@ final class DecisionFile {
             .toList();
     SafetensorsLayout layout = SafetensorsLayout.of(infos, content.metadata);
     try (SafetensorsWriter writer = SafetensorsWriter.create(file, layout)) {
-      content.tensors.forEach(writer::write);
+      content.tensors.forEach((name, tensor) -> {
+        try (Arena arena = Arena.ofConfined()) {
+          writer.write(name, tensor.open(arena));
+        }
+      });
       writer.finish();
     }
   }
 
-  private void put(String prefix, SequencedMap<String, Quantization> quantizations) {
+  private <T> void put(
+      String prefix,
+      SequencedMap<String, T> decisions,
+      BiFunction<T, DecisionText.Writer, String> text) {
     int index = 0;
-    for (Map.Entry<String, Quantization> entry : quantizations.entrySet()) {
-      String id = known.computeIfAbsent(entry.getValue(), this::define);
+    for (Map.Entry<String, T> entry : decisions.entrySet()) {
+      String id = known.get(entry.getValue());
+      if (id == null) { // shared ones once, so that they are shared when they are read
+        id = "d" + known.size();
+        known.put(entry.getValue(), id);
+        metadata.put(id, text.apply(entry.getValue(), this::id));
+      }
       metadata.put(prefix + ordered(index++), entry.getKey() + "\n" + id);
     }
+  }
+
+  private String id(StoredTensor tensor) {
+    Object key = tensor instanceof StoredTensor.InMemory(Tensor inMemory) ? inMemory : tensor;
+    String known = tensorIds.get(key);
+    if (known == null) {
+      known = "t" + ordered(tensors.size());
+      tensorIds.put(key, known);
+      tensors.put(known, tensor);
+    }
+    return known;
   }
 
   private static String ordered(int index) {
     return "%08d".formatted(index);
   }
 
-  private String define(Quantization quantization) {
-    String id = "q" + known.size();
-    Scales scales = quantization.scales();
-    tensors.put(id + ".values", scales.values());
-    scales.zeroPoints().ifPresent(points -> tensors.put(id + ".zero_points", points));
-    metadata.put(
-        id,
-        String.join(
-            "\n",
-            SpecText.write(quantization.spec()),
-            quantization.conversion().arithmetic().name(),
-            quantization.conversion().nonFinite().name(),
-            Float.toHexString(scales.globalScale()),
-            quantization.conversion().rounding() instanceof Rounding.Stochastic(long seed)
-                ? Long.toString(seed)
-                : ""));
-    return id;
-  }
-
   private void put(String site, Statistics statistics) {
-    String id = "s" + ordered(tensors.size());
     ChannelSummary summary = statistics.summary();
     Shape shape = Shape.of(summary.amax().length);
-    tensors.put(id + ".amax", Tensor.ofFloats(Arena.ofAuto(), shape, summary.amax()));
+    Tensor amax = Tensor.ofFloats(Arena.ofAuto(), shape, summary.amax());
     Tensor sums = Tensor.allocate(Arena.ofAuto(), DType.F64, shape);
     MemorySegment.copy(
         summary.absoluteSum(), 0, sums.segment(), DOUBLE, 0, summary.absoluteSum().length);
-    tensors.put(id + ".absolute_sum", sums);
-    metadata.put("statistics." + id, site + "\n" + summary.rows());
+    String ids = id(StoredTensor.of(amax)) + "\n" + id(StoredTensor.of(sums));
+    metadata.put(
+        "statistics." + ordered(metadata.size()), site + "\n" + summary.rows() + "\n" + ids);
   }
 
   static JobStep read(Path file, int configs) {
-    SafetensorsFile stored = SafetensorsFile.open(file);
-    Map<String, String> metadata = new TreeMap<>(stored.metadata());
-    Map<String, Quantization> known = new LinkedHashMap<>();
-    List<Decisions> decisions = new ArrayList<>();
-    for (int c = 0; c < configs; c++) {
-      decisions.add(
-          new Decisions(
-              quantizations(stored, metadata, known, c + ".weight."),
-              quantizations(stored, metadata, known, c + ".input."),
-              quantizations(stored, metadata, known, c + ".cache.")));
+    return new Contents(SafetensorsFile.open(file)).step(configs);
+  }
+
+  /** A tensor in the file, mapped while it is used. */
+  private record InFile(SafetensorsFile file, TensorInfo info) implements StoredTensor {
+    @Override
+    public DType dtype() {
+      return info.dtype();
     }
-    Map<String, Statistics> statistics = new LinkedHashMap<>();
-    metadata.forEach((key, value) -> {
-      if (key.startsWith("statistics.")) {
-        String[] parts = value.split("\n", -1);
-        String id = key.substring("statistics.".length());
-        float[] amax = open(stored, id + ".amax").toFloats();
-        double[] sums = open(stored, id + ".absolute_sum").segment().toArray(DOUBLE);
-        statistics.put(
-            parts[0], Statistics.of(new ChannelSummary(Long.parseLong(parts[1]), amax, sums)));
+
+    @Override
+    public Shape shape() {
+      return info.shape();
+    }
+
+    @Override
+    public Tensor open(Arena arena) {
+      return file.open(info.name(), arena);
+    }
+  }
+
+  /** A file that is read. */
+  private static final class Contents implements DecisionText.Reader {
+    private final SafetensorsFile file;
+    private final Map<String, String> metadata;
+    private final Map<String, Tensor> loaded = new HashMap<>();
+    private final Map<String, StoredTensor> large = new HashMap<>();
+    private final Map<String, Object> known = new HashMap<>();
+
+    Contents(SafetensorsFile file) {
+      this.file = file;
+      this.metadata = new TreeMap<>(file.metadata());
+    }
+
+    JobStep step(int configs) {
+      List<Decisions> decisions = new ArrayList<>();
+      for (int c = 0; c < configs; c++) {
+        decisions.add(
+            new Decisions(
+                decisions(c + ".weight.", DecisionText::weight),
+                decisions(c + ".input.", DecisionText::input),
+                decisions(c + ".cache.", DecisionText::quantization),
+                decisions(c + ".parameter.", DecisionText::changes)));
       }
-    });
-    return new JobStep(decisions, statistics);
-  }
+      Map<String, Statistics> statistics = new LinkedHashMap<>();
+      metadata.forEach((key, value) -> {
+        if (key.startsWith("statistics.")) {
+          String[] parts = value.split("\n", -1);
+          float[] amax = loaded(parts[2]).toFloats();
+          double[] sums = loaded(parts[3]).segment().toArray(DOUBLE);
+          statistics.put(
+              parts[0], Statistics.of(new ChannelSummary(Long.parseLong(parts[1]), amax, sums)));
+        }
+      });
+      return new JobStep(decisions, statistics);
+    }
 
-  private static SequencedMap<String, Quantization> quantizations(
-      SafetensorsFile stored,
-      Map<String, String> metadata,
-      Map<String, Quantization> known,
-      String prefix) {
-    SequencedMap<String, Quantization> found = new LinkedHashMap<>();
-    metadata.forEach((key, value) -> {
-      if (key.startsWith(prefix)) {
-        String[] parts = value.split("\n", -1);
-        String definition = metadata.getOrDefault(parts[1], "");
-        found.put(
-            parts[0], known.computeIfAbsent(parts[1], id -> quantization(stored, id, definition)));
-      }
-    });
-    return found;
-  }
+    @SuppressWarnings("unchecked") // an identifier always stands for the same kind of decision
+    private <T> SequencedMap<String, T> decisions(
+        String prefix, BiFunction<String, DecisionText.Reader, T> parse) {
+      SequencedMap<String, T> found = new LinkedHashMap<>();
+      metadata.forEach((key, value) -> {
+        if (key.startsWith(prefix)) {
+          String[] parts = value.split("\n", -1);
+          String text = metadata.getOrDefault(parts[1], "");
+          found.put(parts[0], (T) known.computeIfAbsent(parts[1], id -> parse.apply(text, this)));
+        }
+      });
+      return found;
+    }
 
-  private static Quantization quantization(SafetensorsFile stored, String id, String definition) {
-    String[] parts = definition.split("\n", -1);
-    Scales scales =
-        new Scales(
-            open(stored, id + ".values"),
-            Float.parseFloat(parts[3]),
-            stored.find(id + ".zero_points").map(info -> open(stored, info.name())));
-    return new Quantization(
-        SpecText.read(parts[0]),
-        scales,
-        new Conversion(
-            Arithmetic.valueOf(parts[1]),
-            parts[4].isEmpty()
-                ? Rounding.nearestEven()
-                : Rounding.stochastic(Long.parseLong(parts[4])),
-            NonFinite.valueOf(parts[2])));
-  }
+    @Override
+    public StoredTensor stored(String id) {
+      TensorInfo info = file.find(id).orElseThrow();
+      return info.byteSize() < LARGE
+          ? StoredTensor.of(loaded(id))
+          : large.computeIfAbsent(id, key -> new InFile(file, info));
+    }
 
-  /** A copy in memory: the file may go away. */
-  private static Tensor open(SafetensorsFile stored, String name) {
-    try (Arena arena = Arena.ofConfined()) {
-      Tensor mapped = stored.open(name, arena);
-      Tensor copy = Tensor.allocate(Arena.ofAuto(), mapped.dtype(), mapped.shape());
-      copy.segment().copyFrom(mapped.segment());
-      return copy;
+    /** A copy in memory. */
+    @Override
+    public Tensor loaded(String id) {
+      return loaded.computeIfAbsent(
+          id,
+          name -> {
+            try (Arena arena = Arena.ofConfined()) {
+              Tensor mapped = file.open(name, arena);
+              Tensor copy = Tensor.allocate(Arena.ofAuto(), mapped.dtype(), mapped.shape());
+              copy.segment().copyFrom(mapped.segment());
+              return copy;
+            }
+          });
     }
   }
 }

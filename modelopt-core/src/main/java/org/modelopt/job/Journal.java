@@ -37,6 +37,8 @@ import org.slf4j.LoggerFactory;
 public final class Journal implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Journal.class);
 
+  private static final String FINGERPRINT = "job.txt";
+
   private final Path directory;
   private final FileChannel lock;
   private final WriteBudget budget;
@@ -81,6 +83,11 @@ public final class Journal implements AutoCloseable {
     }
   }
 
+  /** Whether {@code directory} holds the journal of a job. */
+  public static boolean isIn(Path directory) {
+    return Files.exists(directory.resolve(FINGERPRINT));
+  }
+
   private static ModelOptException failure(Path path, IOException e) {
     return new ModelOptException(
         path + ": the job's journal cannot be kept there (" + e + "); choose another directory", e);
@@ -100,7 +107,7 @@ public final class Journal implements AutoCloseable {
   }
 
   private void check(SequencedMap<String, String> fingerprint) throws IOException {
-    Path file = directory.resolve("job.txt");
+    Path file = directory.resolve(FINGERPRINT);
     if (!Files.exists(file)) {
       String text =
           fingerprint.entrySet().stream()
@@ -179,8 +186,9 @@ public final class Journal implements AutoCloseable {
    * Makes a layer durable.
    *
    * @param next inputs of the next layer, if it will read any
+   * @return the step with its large tensors in the journal
    */
-  public void commit(int layer, JobStep step, Optional<Activations> next) {
+  public JobStep commit(int layer, JobStep step, Optional<Activations> next) {
     try {
       Files.deleteIfExists(decisions(layer)); // left by a job that was killed
       DecisionFile.write(decisions(layer), step);
@@ -196,6 +204,7 @@ public final class Journal implements AutoCloseable {
         removeInputsUpTo(layer);
       }
       completed = layer + 1;
+      return DecisionFile.read(decisions(layer), step.decisions().size());
     } catch (IOException e) {
       throw failure(directory, e);
     }

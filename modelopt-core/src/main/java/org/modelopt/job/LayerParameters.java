@@ -5,7 +5,6 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
 import org.modelopt.compute.Scope;
-import org.modelopt.decision.Quantization;
 import org.modelopt.error.ModelOptException;
 import org.modelopt.model.InputGroup;
 import org.modelopt.model.Layer;
@@ -18,6 +17,7 @@ public final class LayerParameters implements AutoCloseable {
   private final Arena arena = Arena.ofShared();
   private final Scope scope;
   private final Map<String, Tensor> tensors = new HashMap<>();
+  private final Map<String, LinearForm.Branch> branches = new HashMap<>();
 
   private LayerParameters(Scope scope) {
     this.scope = scope;
@@ -35,10 +35,7 @@ public final class LayerParameters implements AutoCloseable {
     try {
       for (InputGroup group : layer.inputGroups()) {
         for (Linear linear : group.linears()) {
-          loaded.addWeight(model, linear, pass);
-          if (linear.hasBias()) {
-            loaded.add(model, linear.biasName(), pass);
-          }
+          loaded.add(model, linear, pass);
         }
       }
       for (String name : layer.parameterNames()) {
@@ -51,17 +48,25 @@ public final class LayerParameters implements AutoCloseable {
     }
   }
 
-  private void addWeight(Model model, Linear linear, Pass pass) {
-    Optional<Quantization> quantization = pass.simulated().weight(linear.name());
-    if (quantization.isEmpty()) {
+  private void add(Model model, Linear linear, Pass pass) {
+    boolean plain = pass.simulated().weight(linear.name()).isEmpty();
+    if (plain) { // mapped memory may then take part in products without a copy
       Tensor weight = Weights.open(model, linear, pass, arena);
       tensors.put(linear.name(), pass.backend().toDevice(weight, pass.precision().dtype(), scope));
+      if (linear.hasBias()) {
+        add(model, linear.biasName(), pass);
+      }
       return;
     }
     try (Arena temporary = Arena.ofShared()) {
-      Tensor weight = Weights.open(model, linear, pass, temporary);
-      Tensor simulated = Weights.simulate(weight, quantization.get(), pass, temporary);
-      tensors.put(linear.name(), copied(simulated, pass));
+      LinearForm form = Weights.form(model, linear, pass.simulated(), pass, temporary);
+      tensors.put(linear.name(), copied(Weights.simulated(form, pass, temporary), pass));
+      form.bias().ifPresent(bias -> tensors.put(linear.biasName(), copied(bias, pass)));
+      form.branch()
+          .ifPresent(branch ->
+              branches.put(
+                  linear.name(),
+                  new LinearForm.Branch(copied(branch.down(), pass), copied(branch.up(), pass))));
     }
   }
 
@@ -77,8 +82,13 @@ public final class LayerParameters implements AutoCloseable {
   }
 
   private void add(Model model, String name, Pass pass) {
-    Tensor stored = model.tensors().open(name, arena);
+    Tensor stored = Weights.parameter(model, name, pass.simulated(), pass, arena);
     tensors.put(name, pass.backend().toDevice(stored, pass.precision().dtype(), scope));
+  }
+
+  /** What is added to the product of {@code linear}, if anything. */
+  Optional<LinearForm.Branch> branch(Linear linear) {
+    return Optional.ofNullable(branches.get(linear.name()));
   }
 
   /** Weight of {@code linear}. */

@@ -19,13 +19,24 @@ public interface LayerRun {
   /** First row of each sequence in the activations and, last, the number of rows. */
   int[] starts();
 
+  /**
+   * Tokens that the only sequence had before the first row of this pass, whose keys and values
+   * {@link #cached} returns with the new ones; 0 unless text is being generated.
+   */
+  default int past() {
+    return 0;
+  }
+
   /** A parameter of the layer by its tensor name, on the device in the pass's precision. */
   Tensor parameter(String name);
 
   /** The products of {@code x} {@code [t, in]} with each member of {@code group}, in its order. */
   List<Tensor> linears(InputGroup group, Tensor x);
 
-  /** What reading {@code x} back from the cache gives: {@code x} itself or its quantized form. */
+  /**
+   * What reading the cache gives after {@code x} went into it: the rows of {@link #past} tokens if
+   * there are any, then {@code x} itself or its quantized form.
+   */
   Tensor cached(CacheSite site, Tensor x);
 
   /** The product of {@code x} with the only member of {@code group}. */

@@ -186,6 +186,11 @@ public record QuantSpec(
     return Shape.of(dims);
   }
 
+  /** Whether a tensor has one scale for all of it, beside or instead of others. */
+  public boolean hasTensorScale() {
+    return scaleFormat.hasGlobalScale() || granularity instanceof Granularity.PerTensor;
+  }
+
   /**
    * Average bits that a large tensor takes per element, scales and zero points included: 4.5 for
    * NVFP4.

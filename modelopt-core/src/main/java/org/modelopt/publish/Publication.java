@@ -68,15 +68,41 @@ public final class Publication implements AutoCloseable {
     return begin(target, Kind.FILE);
   }
 
+  /**
+   * Checks, before the work that leads to it, that a directory could be published now. Nothing is
+   * made or reserved.
+   *
+   * @param bytes bytes it will have, about
+   * @throws ExportException as {@link #ofDirectory} and {@link #requireFreeBytes}
+   */
+  public static void checkDirectory(Path target, long bytes) {
+    try {
+      Path parent = parent(place(target, Kind.DIRECTORY));
+      Path existing = parent;
+      while (!Files.exists(existing)) {
+        existing = parent(existing);
+      }
+      if (!Files.isDirectory(existing) || !Files.isWritable(existing)) {
+        throw new ExportException(
+            target + ": nothing can be written to " + existing + "; choose another target");
+      }
+      DiskSpace.require(parent, bytes);
+    } catch (IOException e) {
+      throw new ExportException(target + ": cannot be written to: " + e, e);
+    }
+  }
+
+  private static Path place(Path target, Kind kind) throws IOException {
+    Path place = target.toAbsolutePath().normalize();
+    if (place.getFileName() == null) {
+      throw new ExportException(target + ": a root cannot be published to; name a path below it");
+    }
+    return Files.exists(place, LinkOption.NOFOLLOW_LINKS) ? checkExisting(place, kind) : place;
+  }
+
   private static Publication begin(Path target, Kind kind) {
     try {
-      Path place = target.toAbsolutePath().normalize();
-      if (place.getFileName() == null) {
-        throw new ExportException(target + ": a root cannot be published to; name a path below it");
-      }
-      if (Files.exists(place, LinkOption.NOFOLLOW_LINKS)) {
-        place = checkExisting(place, kind);
-      }
+      Path place = place(target, kind);
       return begin(place, kind, makeParents(parent(place)));
     } catch (IOException e) {
       throw new ExportException(target + ": cannot be written to: " + e, e);

@@ -16,7 +16,9 @@ import org.modelopt.config.Config;
 import org.modelopt.config.Plan;
 import org.modelopt.data.SampleSet;
 import org.modelopt.decision.Decisions;
+import org.modelopt.decision.InputDecision;
 import org.modelopt.decision.Quantization;
+import org.modelopt.decision.WeightDecision;
 import org.modelopt.job.Activations;
 import org.modelopt.job.Fingerprint;
 import org.modelopt.job.JobOptions;
@@ -30,6 +32,7 @@ import org.modelopt.model.Model;
 import org.modelopt.statistics.Statistics;
 import org.modelopt.statistics.StatisticsObserver;
 import org.modelopt.tensor.Tensor;
+import org.modelopt.transform.Change;
 import org.modelopt.version.Version;
 
 /**
@@ -112,16 +115,18 @@ public final class Calibration {
   }
 
   private static Decisions joined(List<JobStep> steps, int config) {
-    SequencedMap<String, Quantization> weights = new LinkedHashMap<>();
-    SequencedMap<String, Quantization> inputs = new LinkedHashMap<>();
+    SequencedMap<String, WeightDecision> weights = new LinkedHashMap<>();
+    SequencedMap<String, InputDecision> inputs = new LinkedHashMap<>();
     SequencedMap<String, Quantization> caches = new LinkedHashMap<>();
+    SequencedMap<String, List<Change>> parameters = new LinkedHashMap<>();
     for (JobStep step : steps) {
       Decisions decisions = step.decisions().get(config);
       weights.putAll(decisions.weights());
       inputs.putAll(decisions.inputs());
       caches.putAll(decisions.caches());
+      parameters.putAll(decisions.parameters());
     }
-    return new Decisions(weights, inputs, caches);
+    return new Decisions(weights, inputs, caches, parameters);
   }
 
   private List<JobStep> steps(List<Tensor> samples, Pass pass, Optional<Journal> journal) {
@@ -164,14 +169,16 @@ public final class Calibration {
                 options.progress(), "calibrate", layer.name(), inputs.samples(), i, last + 1);
         seen = observe(layer, inputs, deciders, pass, ticks);
       }
+      Map<String, Statistics> complete = UnseenExperts.complete(layer, seen);
       for (Decider decider : deciders) {
-        decider.decide(layer, seen);
+        decider.decide(layer, complete);
       }
       JobStep step = new JobStep(deciders.stream().map(Decider::decisions).toList(), seen);
-      steps.add(step);
-      if (journal.isPresent()) {
-        journal.get().commit(i, step, i < last ? activations : Optional.empty());
-      }
+      int index = i;
+      steps.add(
+          journal
+              .map(j -> j.commit(index, step, index < last ? activations : Optional.empty()))
+              .orElse(step));
     }
   }
 

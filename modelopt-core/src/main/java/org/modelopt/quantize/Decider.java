@@ -6,12 +6,18 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.SequencedMap;
+import java.util.function.BiFunction;
 import org.modelopt.config.Algorithm;
 import org.modelopt.config.Config;
 import org.modelopt.config.Plan;
 import org.modelopt.config.Plan.PlannedLinear;
+import org.modelopt.decision.Codes;
 import org.modelopt.decision.Decisions;
+import org.modelopt.decision.InputDecision;
 import org.modelopt.decision.Quantization;
+import org.modelopt.decision.StoredScales;
+import org.modelopt.decision.WeightDecision;
+import org.modelopt.decision.WeightQuantization;
 import org.modelopt.error.CheckpointException;
 import org.modelopt.error.ConfigException;
 import org.modelopt.error.DataException;
@@ -25,6 +31,7 @@ import org.modelopt.model.Model;
 import org.modelopt.numeric.Conversion;
 import org.modelopt.numeric.Granularity;
 import org.modelopt.numeric.QuantSpec;
+import org.modelopt.numeric.Quantizer;
 import org.modelopt.numeric.Scales;
 import org.modelopt.statistics.Statistics;
 import org.modelopt.tensor.Shape;
@@ -42,8 +49,8 @@ final class Decider {
   private final Conversion conversion;
   private final Map<String, PlannedLinear> linears = new LinkedHashMap<>();
   private final Map<String, QuantSpec> caches = new LinkedHashMap<>();
-  private final SequencedMap<String, Quantization> weightDecisions = new LinkedHashMap<>();
-  private final SequencedMap<String, Quantization> inputDecisions = new LinkedHashMap<>();
+  private final SequencedMap<String, WeightDecision> weightDecisions = new LinkedHashMap<>();
+  private final SequencedMap<String, InputDecision> inputDecisions = new LinkedHashMap<>();
   private final SequencedMap<String, Quantization> cacheDecisions = new LinkedHashMap<>();
 
   Decider(Model model, Plan plan, Config config, Pass pass) {
@@ -83,10 +90,13 @@ final class Decider {
   /** Decides for {@code layer} from its weights and what was seen in it. */
   void decide(Layer layer, Map<String, Statistics> seen) {
     for (InputGroup group : layer.inputGroups()) {
-      Map<QuantSpec, Quantization> shared = new LinkedHashMap<>();
+      Map<QuantSpec, InputDecision> shared = new LinkedHashMap<>();
+      Map<QuantSpec, Float> globalScales = globalScales(group);
       for (Linear linear : group.linears()) {
         PlannedLinear planned = planned(linear);
-        planned.weight().ifPresent(spec -> decideWeight(linear, spec));
+        planned
+            .weight()
+            .ifPresent(spec -> decideWeight(linear, spec, globalScales.getOrDefault(spec, 1f)));
         planned
             .input()
             .ifPresent(spec ->
@@ -94,7 +104,9 @@ final class Decider {
                     linear.name(),
                     shared.computeIfAbsent(
                         spec,
-                        key -> activation("input of " + group.name(), group.name(), key, seen))));
+                        key ->
+                            InputDecision.of(
+                                activation("input of " + group.name(), group.name(), key, seen)))));
       }
     }
     for (CacheSite site : layer.cacheSites()) {
@@ -110,11 +122,51 @@ final class Decider {
     return Objects.requireNonNull(linears.get(linear.name()), linear.name());
   }
 
-  private void decideWeight(Linear linear, QuantSpec spec) {
+  private void decideWeight(Linear linear, QuantSpec spec, float globalScale) {
+    Codes codes =
+        spec.granularity() instanceof Granularity.PerTensor
+            ? withWeight(
+                linear,
+                (weight, arena) ->
+                    new Codes.GivenScales(
+                        StoredScales.of(quantizer(spec).scales(weight, Arena.ofAuto()))))
+            : new Codes.ByRule(globalScale);
+    weightDecisions.put(
+        linear.name(), WeightDecision.of(WeightQuantization.of(spec, conversion, codes)));
+  }
+
+  /**
+   * Factors of all scales, by format: those of linears that servers join must be equal, because
+   * nothing is rescaled when they are joined.
+   */
+  private Map<QuantSpec, Float> globalScales(InputGroup group) {
+    Map<QuantSpec, Float> scales = new LinkedHashMap<>();
+    for (Linear linear : group.linears()) {
+      planned(linear)
+          .weight()
+          .filter(spec -> spec.scaleFormat().hasGlobalScale())
+          .ifPresent(spec ->
+              scales.merge(spec, globalScale(linear, spec), (one, other) -> Math.max(one, other)));
+    }
+    return scales;
+  }
+
+  private float globalScale(Linear linear, QuantSpec spec) {
+    return withWeight(
+        linear,
+        (weight, arena) -> {
+          float amax = pass.quantizer(QuantSpec.FP8).amax(weight, arena).getFloat(0);
+          return quantizer(spec).globalScale(amax);
+        });
+  }
+
+  private Quantizer quantizer(QuantSpec spec) {
+    return pass.quantizer(spec).with(conversion);
+  }
+
+  private <T> T withWeight(Linear linear, BiFunction<Tensor, Arena, T> use) {
     try (Arena arena = Arena.ofShared()) {
-      Tensor weight = Weights.open(model, linear, pass, arena);
-      Scales scales = pass.quantizer(spec).scales(weight, Arena.ofAuto());
-      weightDecisions.put(linear.name(), new Quantization(spec, scales, conversion));
+      return use.apply(Weights.open(model, linear, pass, arena), arena);
     } catch (CheckpointException e) {
       throw new CheckpointException(
           "%s: %s of %s cannot be quantized: %s"
@@ -147,7 +199,7 @@ final class Decider {
           "{} was zero for all {} calibration tokens; its scale is 1", what, statistics.rows());
     }
     Tensor maximum = Tensor.ofFloats(Arena.ofAuto(), Shape.scalar(), amax);
-    return Quantization.of(spec, pass.quantizer(spec).scalesOfAmax(maximum, Arena.ofAuto()));
+    return Quantization.of(spec, quantizer(spec).scalesOfAmax(maximum, Arena.ofAuto()));
   }
 
   private static Tensor one() {
@@ -156,6 +208,6 @@ final class Decider {
 
   /** Everything decided so far. */
   Decisions decisions() {
-    return new Decisions(weightDecisions, inputDecisions, cacheDecisions);
+    return new Decisions(weightDecisions, inputDecisions, cacheDecisions, new LinkedHashMap<>());
   }
 }

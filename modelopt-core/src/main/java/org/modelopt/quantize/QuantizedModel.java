@@ -1,16 +1,26 @@
 package org.modelopt.quantize;
 
+import java.lang.foreign.Arena;
 import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.modelopt.compute.Precision;
+import org.modelopt.config.Algorithm;
 import org.modelopt.config.Config;
 import org.modelopt.config.Plan;
+import org.modelopt.config.Plan.PlannedLinear;
 import org.modelopt.data.SampleSet;
 import org.modelopt.decision.Decisions;
+import org.modelopt.job.LinearForm;
+import org.modelopt.job.Pass;
+import org.modelopt.job.Weights;
+import org.modelopt.model.Linear;
 import org.modelopt.model.Model;
+import org.modelopt.numeric.Conversion;
 import org.modelopt.statistics.Statistics;
+import org.modelopt.tensor.Tensor;
 
 /**
  * A model and what was decided for it. The model's weights are untouched; decisions are applied
@@ -36,6 +46,45 @@ public record QuantizedModel(
   /** Copies the map, keeping its order. */
   public QuantizedModel {
     statistics = Collections.unmodifiableMap(new LinkedHashMap<>(statistics));
+  }
+
+  /** A model for which nothing was decided: it is exported as it is. */
+  public static QuantizedModel unchanged(Model model) {
+    List<PlannedLinear> linears =
+        model
+            .linears()
+            .map(linear ->
+                new PlannedLinear(linear, Optional.empty(), Optional.empty(), Optional.empty()))
+            .toList();
+    return new QuantizedModel(
+        model,
+        new Config("unchanged", List.of(), new Algorithm.Max(), Conversion.DEFAULT),
+        new Plan(linears, List.of()),
+        Decisions.NONE,
+        Map.of(),
+        Optional.empty(),
+        model.storedPrecision());
+  }
+
+  /**
+   * What becomes of {@code linear}: what a writer writes and a simulation runs.
+   *
+   * @param pass where the work is done
+   * @param arena owner of the result; shared
+   */
+  public LinearForm form(Linear linear, Pass pass, Arena arena) {
+    return Weights.form(model, linear, decisions, pass, arena);
+  }
+
+  /**
+   * The stored tensor called {@code name}, which is no weight or bias of a linear, with what was
+   * decided for it, in its stored type: norms may have taken over factors of inputs.
+   *
+   * @param pass where the work is done
+   * @param arena owner of the result; shared
+   */
+  public Tensor parameter(String name, Pass pass, Arena arena) {
+    return Weights.parameter(model, name, decisions, pass, arena);
   }
 
   /** What was done, in a few lines for people. */

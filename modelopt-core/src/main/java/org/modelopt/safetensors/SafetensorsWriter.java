@@ -108,10 +108,7 @@ public final class SafetensorsWriter implements TensorSink, AutoCloseable {
 
   @Override
   public void write(String name, MemorySegment piece) {
-    Slot slot = slots.get(name);
-    if (slot == null) {
-      throw new IllegalArgumentException(file + ": no tensor " + name + " was declared");
-    }
+    Slot slot = slot(name);
     synchronized (slot) {
       long room = slot.tensor.byteSize() - slot.written;
       if (piece.byteSize() > room) {
@@ -121,8 +118,36 @@ public final class SafetensorsWriter implements TensorSink, AutoCloseable {
       }
       writeFully(piece, slot.tensor.offset() + slot.written);
       slot.written += piece.byteSize();
-      missingBytes.addAndGet(-piece.byteSize());
     }
+    missingBytes.addAndGet(-piece.byteSize());
+  }
+
+  @Override
+  public void write(String name, long offset, MemorySegment piece) {
+    Slot slot = slot(name);
+    if (offset < 0 || offset + piece.byteSize() > slot.tensor.byteSize()) {
+      throw new IllegalArgumentException(
+          "%s: tensor %s has %s bytes but got bytes %s to %s"
+              .formatted(
+                  file,
+                  JsonText.quote(name),
+                  grouped(slot.tensor.byteSize()),
+                  grouped(offset),
+                  grouped(offset + piece.byteSize())));
+    }
+    writeFully(piece, slot.tensor.offset() + offset);
+    synchronized (slot) {
+      slot.written += piece.byteSize();
+    }
+    missingBytes.addAndGet(-piece.byteSize());
+  }
+
+  private Slot slot(String name) {
+    Slot slot = slots.get(name);
+    if (slot == null) {
+      throw new IllegalArgumentException(file + ": no tensor " + name + " was declared");
+    }
+    return slot;
   }
 
   private void writeFully(MemorySegment piece, long position) {

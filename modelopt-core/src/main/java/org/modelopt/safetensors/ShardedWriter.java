@@ -90,12 +90,27 @@ public final class ShardedWriter implements TensorSink, AutoCloseable {
 
   @Override
   public void write(String name, MemorySegment piece) {
+    SafetensorsWriter writer = part(name).writer();
+    writer.write(name, piece);
+    finishIfComplete(writer);
+  }
+
+  @Override
+  public void write(String name, long offset, MemorySegment piece) {
+    SafetensorsWriter writer = part(name).writer();
+    writer.write(name, offset, piece);
+    finishIfComplete(writer);
+  }
+
+  private Part part(String name) {
     Part part = partOfTensor.get(name);
     if (part == null) {
       throw new IllegalArgumentException(directory + ": no tensor " + name + " was declared");
     }
-    SafetensorsWriter writer = part.writer();
-    writer.write(name, piece);
+    return part;
+  }
+
+  private static void finishIfComplete(SafetensorsWriter writer) {
     if (writer.isComplete()) {
       writer.finish();
     }

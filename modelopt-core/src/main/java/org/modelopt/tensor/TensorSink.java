@@ -7,8 +7,8 @@ import java.util.Optional;
 /**
  * A place for tensors that were declared beforehand: the counterpart of {@link TensorSource}.
  *
- * <p>Tensors may be written in any order, whole or in pieces, and by several threads as long as one
- * tensor's pieces come from one thread at a time. The result does not depend on the order.
+ * <p>Tensors may be written in any order, whole or in pieces, and by several threads; only pieces
+ * that are appended must come from one thread at a time. The result does not depend on the order.
  */
 public interface TensorSink {
   /** All tensors expected, in a fixed order. */
@@ -26,6 +26,17 @@ public interface TensorSink {
    * @throws org.modelopt.error.ExportException if the bytes cannot be written
    */
   void write(String name, MemorySegment piece);
+
+  /**
+   * Writes bytes to a place within the tensor called {@code name}. Pieces must not overlap, and a
+   * tensor gets either pieces with places or appended ones.
+   *
+   * @param offset bytes from the start of the tensor
+   * @throws IllegalArgumentException if nothing of that name was declared, or the piece does not
+   *     lie within the tensor
+   * @throws org.modelopt.error.ExportException if the bytes cannot be written
+   */
+  void write(String name, long offset, MemorySegment piece);
 
   /**
    * Writes a whole host tensor as {@code name}.

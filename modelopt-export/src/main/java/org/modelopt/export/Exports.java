@@ -1,9 +1,20 @@
 package org.modelopt.export;
 
-import org.modelopt.export.hf.HfExport;
+import org.modelopt.export.compressed.CompressedTensorsTarget;
+import org.modelopt.export.hf.Fp8BlockTarget;
+import org.modelopt.export.hf.PlainTarget;
+import org.modelopt.export.integer.AutoAwqTarget;
+import org.modelopt.export.integer.GptqTarget;
+import org.modelopt.export.integer.LlmAwqTarget;
+import org.modelopt.export.unified.ModelOptTarget;
+import org.modelopt.export.write.TargetExport;
 import org.modelopt.quantize.QuantizedModel;
+import org.modelopt.tensor.DType;
 
-/** Entrance to the writers of checkpoints. */
+/**
+ * Entrance to the writers of checkpoints. Several checkpoints from one pass over the weights:
+ * {@link org.modelopt.export.write.Export}.
+ */
 public final class Exports {
   private Exports() {}
 
@@ -11,7 +22,41 @@ public final class Exports {
    * A HuggingFace checkpoint with ModelOpt's metadata, for vLLM, SGLang and the PyTorch backend of
    * TensorRT-LLM.
    */
-  public static HfExport huggingFace(QuantizedModel quantized) {
-    return HfExport.of(quantized);
+  public static TargetExport huggingFace(QuantizedModel quantized) {
+    return TargetExport.of(quantized, new ModelOptTarget());
+  }
+
+  /** A HuggingFace checkpoint with FP8 weights in tiles of 128 by 128, as DeepSeek publishes. */
+  public static TargetExport huggingFaceFp8(QuantizedModel quantized) {
+    return TargetExport.of(quantized, new Fp8BlockTarget());
+  }
+
+  /** A HuggingFace checkpoint of compressed-tensors, for vLLM, SGLang and transformers. */
+  public static TargetExport compressedTensors(QuantizedModel quantized) {
+    return TargetExport.of(quantized, new CompressedTensorsTarget());
+  }
+
+  /** AutoAWQ's gemm version, for vLLM, SGLang and transformers. */
+  public static TargetExport autoAwq(QuantizedModel quantized) {
+    return TargetExport.of(quantized, new AutoAwqTarget());
+  }
+
+  /** llm-awq, for TinyChat and gptqmodel. */
+  public static TargetExport llmAwq(QuantizedModel quantized) {
+    return TargetExport.of(quantized, new LlmAwqTarget());
+  }
+
+  /** GPTQ, for vLLM, SGLang and transformers. */
+  public static TargetExport gptq(QuantizedModel quantized) {
+    return TargetExport.of(quantized, new GptqTarget());
+  }
+
+  /**
+   * An ordinary HuggingFace checkpoint.
+   *
+   * @param dtype type of floats: F32, F16 or BF16
+   */
+  public static TargetExport plain(QuantizedModel quantized, DType dtype) {
+    return TargetExport.of(quantized, new PlainTarget(dtype));
   }
 }

@@ -8,7 +8,9 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.SequencedMap;
 import java.util.Set;
+import java.util.stream.IntStream;
 import org.modelopt.compute.Backend;
 import org.modelopt.compute.Precision;
 import org.modelopt.compute.Scope;
@@ -26,8 +28,9 @@ import org.modelopt.models.family.Families;
 import org.modelopt.models.family.Family;
 import org.modelopt.models.hf.CompanionFiles;
 import org.modelopt.models.hf.HfConfig;
-import org.modelopt.models.hf.StoredFp8;
+import org.modelopt.models.hf.StackedTensors;
 import org.modelopt.models.hf.TensorCheck;
+import org.modelopt.models.stored.StoredQuantization;
 import org.modelopt.models.text.BundledText;
 import org.modelopt.models.text.HfTextEncoder;
 import org.modelopt.numeric.QuantizedTensor;
@@ -35,6 +38,8 @@ import org.modelopt.safetensors.SafetensorsCheckpoint;
 import org.modelopt.tensor.DType;
 import org.modelopt.tensor.Shape;
 import org.modelopt.tensor.Tensor;
+import org.modelopt.tensor.TensorInfo;
+import org.modelopt.tensor.TensorSource;
 
 /**
  * A decoder-only language model in a HuggingFace checkpoint directory. Opening reads the JSON files
@@ -46,9 +51,9 @@ public final class HfModel implements Model {
   private final Family family;
   private final DecoderSpec spec;
   private final DecoderLayers layers;
-  private final SafetensorsCheckpoint tensors;
-  private final Optional<StoredFp8> stored;
-  private final TextEncoder textEncoder;
+  private final TensorSource tensors;
+  private final Optional<StoredQuantization> stored;
+  private final HfTextEncoder textEncoder;
   private final Optional<HfConfig> generationConfig;
   private final Arena arena = Arena.ofShared();
   private final Tensor embedding;
@@ -59,20 +64,39 @@ public final class HfModel implements Model {
     this.family = Families.of(config);
     this.spec = family.read(config);
     this.layers = DecoderLayers.of(spec);
-    this.tensors = SafetensorsCheckpoint.open(directory);
-    this.stored = StoredFp8.of(config, tensors);
+    SafetensorsCheckpoint checkpoint = SafetensorsCheckpoint.open(directory);
+    this.tensors =
+        layers.slices().isEmpty() ? checkpoint : new StackedTensors(checkpoint, layers.slices());
+    this.stored = StoredQuantization.of(config, checkpoint, layers);
     Set<String> ignored = new HashSet<>();
     if (spec.tiedHead()) {
       ignored.add(DecoderSpec.HEAD);
     }
-    stored.ifPresent(quantization -> ignored.addAll(quantization.scaleNames()));
-    Set<String> codes = stored.map(StoredFp8::codeNames).orElse(Set.of());
-    TensorCheck.run(directory, tensors, layers.tensorShapes(), ignored, codes);
+    stored.ifPresent(quantization -> ignored.addAll(quantization.names()));
+    ignored.addAll(furtherLayers(checkpoint));
+    SequencedMap<String, Shape> expected = layers.tensorShapes();
+    TensorCheck.run(
+        directory,
+        checkpoint,
+        stored.map(q -> q.withoutWeights(expected, layers)).orElse(expected),
+        ignored);
     Path generation = directory.resolve("generation_config.json");
     this.generationConfig =
         Files.exists(generation) ? Optional.of(HfConfig.read(generation)) : Optional.empty();
     this.textEncoder = new HfTextEncoder(directory);
     this.embedding = tensors.open(DecoderSpec.EMBEDDING, arena);
+  }
+
+  /** Layers that predict more tokens ahead, stored behind the last one; not run, but kept. */
+  private List<String> furtherLayers(TensorSource checkpoint) {
+    int first = spec.blocks().size();
+    int count = (int) config.findNumber("num_nextn_predict_layers").orElse(0);
+    List<String> prefixes =
+        IntStream.range(first, first + count).mapToObj("model.layers.%d."::formatted).toList();
+    return checkpoint.tensors().stream()
+        .map(TensorInfo::name)
+        .filter(name -> prefixes.stream().anyMatch(name::startsWith))
+        .toList();
   }
 
   /**
@@ -151,7 +175,7 @@ public final class HfModel implements Model {
   }
 
   @Override
-  public SafetensorsCheckpoint tensors() {
+  public TensorSource tensors() {
     return tensors;
   }
 
@@ -191,8 +215,20 @@ public final class HfModel implements Model {
             embedding.segment(), ids[i] * rowBytes, rows.segment(), i * rowBytes, rowBytes);
       }
       Tensor activations = backend.toDevice(rows, precision.dtype(), scope);
-      return activations == rows ? copy(rows, scope) : activations;
+      Tensor embeddings = activations == rows ? copy(rows, scope) : activations;
+      double factor = spec.ends().embeddingScale();
+      if (factor == 1) {
+        return embeddings;
+      }
+      boolean rounded = spec.ends().roundedScale() && precision == Precision.BFLOAT16;
+      return backend.scale(embeddings, rounded ? bfloat16((float) factor) : (float) factor, scope);
     }
+  }
+
+  /** The nearest bfloat16 to a positive number. */
+  private static float bfloat16(float value) {
+    int bits = Float.floatToRawIntBits(value);
+    return Float.intBitsToFloat((bits + 0x7FFF + ((bits >>> 16) & 1)) & 0xFFFF0000);
   }
 
   /** The backend took the host tensor itself; the caller gets memory that its scope owns. */
@@ -211,6 +247,11 @@ public final class HfModel implements Model {
     return Optional.of(textEncoder);
   }
 
+  /** The tokenizer of the checkpoint, which also decodes. */
+  public HfTextEncoder tokenizer() {
+    return textEncoder;
+  }
+
   @Override
   public Optional<QuantizedTensor> storedCodes(Linear linear, Arena owner) {
     return stored.flatMap(quantization -> quantization.codes(linear, owner));
@@ -218,7 +259,7 @@ public final class HfModel implements Model {
 
   @Override
   public Optional<Decisions> storedDecisions() {
-    return stored.map(quantization -> quantization.decisions(layers()));
+    return stored.map(StoredQuantization::decisions);
   }
 
   /** Text from public-domain novels, 128 samples. */

@@ -13,9 +13,10 @@ final class Checkpoints {
 
   /** Writes the golden checkpoint {@code name} to {@code directory}. */
   static Path write(String name, Path directory) {
-    if (name.equals("pocket-llama")) {
-      PocketModel.extract(directory);
-    } else {
+    if (name.startsWith("pocket-")) {
+      PocketModel.extract(directory); // both have the same tokenizer
+    }
+    if (!name.equals("pocket-llama")) {
       copy(name + "/config.json", directory.resolve("config.json"));
       boolean own = Checkpoints.class.getResource("golden/" + name + "/model.safetensors") != null;
       copy(

@@ -9,18 +9,24 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HexFormat;
 import java.util.List;
-import java.util.Map;
 import java.util.stream.IntStream;
 import org.modelopt.ModelOpt;
 import org.modelopt.config.Config;
 import org.modelopt.data.CalibrationData;
+import org.modelopt.decision.Codes;
+import org.modelopt.decision.Decisions;
 import org.modelopt.decision.Quantization;
+import org.modelopt.decision.StoredScales;
+import org.modelopt.decision.StoredTensor;
+import org.modelopt.decision.WeightDecision;
+import org.modelopt.decision.WeightQuantization;
 import org.modelopt.job.JobOptions;
 import org.modelopt.model.Model;
 import org.modelopt.numeric.QuantSpec;
 import org.modelopt.quantize.QuantizedModel;
 import org.modelopt.tensor.Shape;
 import org.modelopt.tensor.Tensor;
+import org.modelopt.transform.Change;
 
 /** A calibration of the pocket model, also as a program that tests may kill. */
 final class PocketJob {
@@ -71,9 +77,12 @@ final class PocketJob {
       StringBuilder text = new StringBuilder();
       for (QuantizedModel quantized : ModelOpt.quantize(model, configs, data, options)) {
         text.append(quantized.config().name()).append('\n');
-        describe(text, quantized.decisions().weights());
-        describe(text, quantized.decisions().inputs());
-        describe(text, quantized.decisions().caches());
+        Decisions decisions = quantized.decisions();
+        decisions.weights().forEach((name, weight) -> describe(text, name, weight));
+        decisions
+            .inputs()
+            .forEach((name, input) -> input.quantization().ifPresent(q -> describe(text, name, q)));
+        decisions.caches().forEach((name, cache) -> describe(text, name, cache));
         quantized
             .statistics()
             .forEach((site, seen) ->
@@ -90,12 +99,36 @@ final class PocketJob {
     }
   }
 
-  private static void describe(StringBuilder text, Map<String, Quantization> quantizations) {
-    quantizations.forEach((name, q) -> {
-      byte[] bytes = q.scales().values().segment().toArray(ValueLayout.JAVA_BYTE);
-      text.append(name).append(' ').append(q.spec()).append(' ').append(q.conversion());
-      text.append(' ').append(Float.toHexString(q.scales().globalScale())).append(' ');
-      text.append(HexFormat.of().formatHex(bytes)).append('\n');
-    });
+  private static void describe(StringBuilder text, String name, WeightDecision weight) {
+    text.append(name).append(' ');
+    for (Change change : weight.changes()) {
+      switch (change) {
+        case Change.ScaleColumns(Tensor factors) -> text.append("columns ").append(bytes(factors));
+        case Change.ScaleRows(Tensor factors) -> text.append("rows ").append(bytes(factors));
+        default -> text.append(change);
+      }
+    }
+    WeightQuantization how = weight.quantization().orElseThrow();
+    text.append(how.spec()).append(' ').append(how.conversion()).append(' ');
+    try (Arena arena = Arena.ofShared()) {
+      switch (how.codes()) {
+        case Codes.ByRule(float globalScale) -> text.append(Float.toHexString(globalScale));
+        case Codes.GivenScales(StoredScales scales) ->
+            text.append(bytes(scales.open(arena).values()));
+        case Codes.Given(StoredTensor codes, StoredScales scales) ->
+            text.append(bytes(codes.open(arena))).append(bytes(scales.open(arena).values()));
+      }
+    }
+    text.append('\n');
+  }
+
+  private static void describe(StringBuilder text, String name, Quantization q) {
+    text.append(name).append(' ').append(q.spec()).append(' ').append(q.conversion());
+    text.append(' ').append(Float.toHexString(q.scales().globalScale())).append(' ');
+    text.append(bytes(q.scales().values())).append('\n');
+  }
+
+  private static String bytes(Tensor tensor) {
+    return HexFormat.of().formatHex(tensor.segment().toArray(ValueLayout.JAVA_BYTE));
   }
 }

@@ -8,11 +8,11 @@ import org.modelopt.compute.Workers;
  * Causal attention over packed sequences.
  *
  * <p>For a query at position i that sees the keys j: scores {@code s_j = cap(scale * (q . k_j))},
- * the product a sum as in {@link BlockedProduct}; weights {@code p_j = e^(s_j - max s) / sum}, all
- * in float32 and the sum in lanes that start at the first key seen, a sink added last; p_j is
- * rounded to the type of the result, as by a framework that stores it; the result is the sum of
- * {@code p_j v_j}, one chain of fused multiply-adds per {@link Kernels#DEPTH} keys from the start
- * of the sequence on. Scores are not rounded to bfloat16.
+ * the product a sum as in {@link BlockedProduct}; weights {@code p_j = e^(s_j - max s)}; the result
+ * is the sum of the {@code p_j v_j}, one chain of fused multiply-adds per {@link Kernels#DEPTH}
+ * keys from the start of the sequence on, divided by the sum of the p_j, in lanes that start at the
+ * first key seen, a sink added last. All in float32, but p_j is rounded to the type of the result
+ * before it is multiplied (the sum is of the p_j before), as in fused attention kernels.
  *
  * <p>A task handles a block of queries for all heads that share a key head, so that keys and values
  * are packed once for all of them. Blocks do not change the result: keys that a query does not see
@@ -27,10 +27,12 @@ final class Attention {
 
   private final Kernels kernels;
   private final Workers workers;
+  private final PackedAttention packed;
 
-  Attention(Kernels kernels, Workers workers) {
-    this.kernels = kernels;
+  Attention(Rungs rungs, Workers workers, BufferPool pool) {
+    this.kernels = rungs.kernels();
     this.workers = workers;
+    this.packed = new PackedAttention(kernels, rungs.product(), workers, pool);
   }
 
   /**
@@ -62,6 +64,9 @@ final class Attention {
     for (int sequence = 0; sequence + 1 < starts.length; sequence++) {
       int start = starts[sequence];
       int length = starts[sequence + 1] - start;
+      if (length == 0 || packed.run(call, start, length)) {
+        continue;
+      }
       int blocks = Math.ceilDiv(length, queries);
       int keyHeads = call.spec().keyValueHeads();
       workers.forRange(
@@ -89,6 +94,7 @@ final class Attention {
     private final int rows;
     private final int stride;
     private final float[] weights;
+    private final float[] sums;
     private final Packing packing = new Packing(kernels);
 
     /** Queries at positions {@code firstQuery} to {@code endQuery} of a sequence. */
@@ -104,6 +110,7 @@ final class Attention {
       // Room for the columns that the last panel has beyond the last key.
       this.stride = Math.ceilDiv(endKey - firstKey, Kernels.LANES) * Kernels.LANES;
       this.weights = new float[Math.multiplyExact(rows, stride)];
+      this.sums = new float[rows];
     }
 
     private int firstKey(int position) {
@@ -152,7 +159,7 @@ final class Attention {
       return Math.min(Kernels.DEPTH, endKey - firstKey);
     }
 
-    /** Turns the scores of a row into weights, 0 for keys that the query does not see. */
+    /** Turns the scores of a row into weights, 0 for keys that the query does not see, and sums. */
     private void softmax(int row) {
       AttentionSpec spec = call.spec();
       int position = position(row);
@@ -172,7 +179,7 @@ final class Attention {
       } else {
         sum = kernels.exponentials(weights, from, to, max);
       }
-      kernels.divide(weights, from, to, sum);
+      sums[row] = sum;
       if (call.y().isBfloat16()) {
         kernels.round(weights, from, to);
       }
@@ -186,12 +193,12 @@ final class Attention {
       Matrix v = head(call.v(), call.spec().keyValueHeads(), keyHead, size);
       float[] panels = new float[Packing.panelFloats(kernels, blockKeys(), size)];
       int width = Math.ceilDiv(size, kernels.panelColumns()) * kernels.panelColumns();
-      float[] sums = new float[Math.multiplyExact(rows, width)];
+      float[] results = new float[Math.multiplyExact(rows, width)];
       for (int key = firstKey; key < endKey; key += Kernels.DEPTH) {
         int end = Math.min(endKey, key + Kernels.DEPTH);
         Kernels.Panels packed = packing.panels(v.rows(key, end), panels);
         Kernels.Rows all = new Kernels.Rows(weights, key - firstKey, stride);
-        Kernels.Rows result = new Kernels.Rows(sums, 0, width);
+        Kernels.Rows result = new Kernels.Rows(results, 0, width);
         if (kernels.allFinite(panels, 0, packed.count() * packed.stride())) {
           kernels.multiply(all, rows, packed, end - key, result);
         } else {
@@ -200,11 +207,12 @@ final class Attention {
           }
         }
       }
-      Block block = new Block(kernels, sums);
+      Block block = new Block(kernels, results);
       for (int row = 0; row < rows; row++) {
         int head = keyHead * call.group() + row / queries;
         long queryRow = (long) start + position(row) - call.past();
         long result = (queryRow * call.spec().heads() + head) * size;
+        kernels.divide(results, row * width, row * width + size, sums[row]);
         block.store(row * width, call.y(), result, size);
       }
     }

@@ -21,7 +21,7 @@ final class BlockedProduct implements MatrixProduct {
 
   private final Kernels kernels;
   private final Workers workers;
-  private final Queue<Tile> idle = new ConcurrentLinkedQueue<>();
+  private final Queue<Work> idle = new ConcurrentLinkedQueue<>();
 
   BlockedProduct(Kernels kernels, Workers workers) {
     this.kernels = kernels;
@@ -45,12 +45,17 @@ final class BlockedProduct implements MatrixProduct {
           long lastRow = Math.min(y.rows(), row + TASK_ROWS);
           long column = task % columnTiles * TILE_COLUMNS;
           long lastColumn = Math.min(y.columns(), column + TILE_COLUMNS);
-          Tile polled = idle.poll();
-          Tile tile = polled != null ? polled : new Tile();
-          tile.multiply(a.rows(row, lastRow), b.columns(column, lastColumn));
-          tile.store(bias, column, y.rows(row, lastRow).columns(column, lastColumn));
-          idle.add(tile);
+          Work polled = idle.poll();
+          Work work = polled != null ? polled : new Work();
+          work.multiply(a.rows(row, lastRow), b.columns(column, lastColumn));
+          work.store(bias, column, y.rows(row, lastRow).columns(column, lastColumn));
+          idle.add(work);
         });
+  }
+
+  @Override
+  public Optional<Tile> tile(Sizes sizes) {
+    return Optional.empty();
   }
 
   @Override
@@ -59,7 +64,7 @@ final class BlockedProduct implements MatrixProduct {
   }
 
   /** The arrays of one task. They grow to what is needed, at most one mebibyte together. */
-  private final class Tile {
+  private final class Work {
     private final Packing packing = new Packing(kernels);
     private float[] rows = {};
     private float[] panels = {};

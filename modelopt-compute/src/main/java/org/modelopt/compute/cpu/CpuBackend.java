@@ -19,9 +19,8 @@ import org.modelopt.tensor.Tensor;
  * Computes on the host: checks arguments, allocates results, hands the work to the fastest rung
  * that is there (see {@link Rung}).
  *
- * <p>In BFLOAT16 the arithmetic is that of eager PyTorch, operation by operation, with one
- * exception: the scores of {@link #attention} stay in float32, as in fused attention kernels; its
- * probabilities are rounded.
+ * <p>In BFLOAT16 the arithmetic is that of PyTorch, operation by operation, with its fused
+ * attention: scores stay in float32, weights are rounded before they are divided by their sum.
  */
 public final class CpuBackend implements Backend {
   private final Workers workers;
@@ -57,7 +56,7 @@ public final class CpuBackend implements Backend {
     this.elementwise = new Elementwise(rungs.kernels(), workers);
     this.rowOperations = new RowOperations(rungs.kernels(), workers);
     this.rowMoves = new RowMoves(rungs.kernels(), workers);
-    this.attention = new Attention(rungs.kernels(), workers);
+    this.attention = new Attention(rungs, workers, pool);
   }
 
   @Override
@@ -271,6 +270,16 @@ public final class CpuBackend implements Backend {
     Tensor y = scope.allocate(sources.getFirst().dtype(), Shape.of(rows.length / each, width));
     rowMoves.mixRows(sources, rows, weights, each, Elements.of(y), width);
     return y;
+  }
+
+  @Override
+  public void copyRows(Tensor rows, Tensor target, long at) {
+    Arguments.matrix("copyRows", "rows", rows);
+    long count = rows.shape().dim(0);
+    long columns = rows.shape().dim(1);
+    Arguments.typeAndShape(
+        "copyRows", "target", target, rows.dtype(), target.shape().dim(0), columns);
+    target.rows(at, at + count).segment().copyFrom(rows.segment());
   }
 
   @Override

@@ -167,9 +167,13 @@ final class OneDnn implements AutoCloseable {
   /**
    * Sizes, strides in elements and types of {@code y[m, n] = a[m, k] b[k, n] + bias}. Strides are
    * those of {@link Matrix}; of each matrix, one is 1.
+   *
+   * @param input type of a, b and bias
+   * @param result type of y
    */
   record Form(
-      DType dtype,
+      DType input,
+      DType result,
       boolean bias,
       long m,
       long n,
@@ -245,12 +249,18 @@ final class OneDnn implements AutoCloseable {
       MemorySegment scratch) {
     Form form = product.form();
     requireBytes(
-        a, (form.m() - 1) * form.aRowStride() + (form.k() - 1) * form.aColumnStride(), form);
+        form.input(),
+        a,
+        (form.m() - 1) * form.aRowStride() + (form.k() - 1) * form.aColumnStride(),
+        form);
     requireBytes(
-        b, (form.k() - 1) * form.bRowStride() + (form.n() - 1) * form.bColumnStride(), form);
-    requireBytes(y, (form.m() - 1) * form.yRowStride() + form.n() - 1, form);
+        form.input(),
+        b,
+        (form.k() - 1) * form.bRowStride() + (form.n() - 1) * form.bColumnStride(),
+        form);
+    requireBytes(form.result(), y, (form.m() - 1) * form.yRowStride() + form.n() - 1, form);
     if (form.bias()) {
-      requireBytes(bias, form.n() - 1, form);
+      requireBytes(form.input(), bias, form.n() - 1, form);
     }
     if (scratch.byteSize() < product.scratchBytes()) {
       throw new IllegalArgumentException(
@@ -284,8 +294,8 @@ final class OneDnn implements AutoCloseable {
     }
   }
 
-  private static void requireBytes(MemorySegment segment, long lastIndex, Form form) {
-    long bytes = form.dtype().byteSize(lastIndex + 1);
+  private static void requireBytes(DType dtype, MemorySegment segment, long lastIndex, Form form) {
+    long bytes = dtype.byteSize(lastIndex + 1);
     if (!segment.isNative() || segment.byteSize() < bytes) {
       throw new IllegalArgumentException(
           "native memory of %d bytes is needed for %s, not %s".formatted(bytes, form, segment));
@@ -342,11 +352,11 @@ final class OneDnn implements AutoCloseable {
   private MemorySegment descriptor(Form form, char which) throws Throwable {
     return switch (which) {
       case 'a' ->
-          descriptor(form.dtype(), form.m(), form.k(), form.aRowStride(), form.aColumnStride());
+          descriptor(form.input(), form.m(), form.k(), form.aRowStride(), form.aColumnStride());
       case 'b' ->
-          descriptor(form.dtype(), form.k(), form.n(), form.bRowStride(), form.bColumnStride());
-      case '+' -> descriptor(form.dtype(), 1, form.n(), form.n(), 1);
-      default -> descriptor(form.dtype(), form.m(), form.n(), form.yRowStride(), 1);
+          descriptor(form.input(), form.k(), form.n(), form.bRowStride(), form.bColumnStride());
+      case '+' -> descriptor(form.input(), 1, form.n(), form.n(), 1);
+      default -> descriptor(form.result(), form.m(), form.n(), form.yRowStride(), 1);
     };
   }
 

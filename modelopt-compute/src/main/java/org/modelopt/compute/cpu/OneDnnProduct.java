@@ -38,7 +38,7 @@ final class OneDnnProduct implements MatrixProduct {
   private static final long SMALL = 1 << 14;
 
   /** Up to 1.5 MB each. */
-  private static final int MOST_PRIMITIVES = 128;
+  private static final int MOST_PRIMITIVES = 192;
 
   private final OneDnn library;
   private final MatrixProduct other;
@@ -78,7 +78,8 @@ final class OneDnnProduct implements MatrixProduct {
   /** Name of the implementation of a small product, whose result is checked; empty if none. */
   private String tryImplementation(DType dtype) {
     int size = 64;
-    OneDnn.Form form = new OneDnn.Form(dtype, false, size, size, size, size, 1, 1, size, size);
+    OneDnn.Form form =
+        new OneDnn.Form(dtype, dtype, false, size, size, size, size, 1, 1, size, size);
     Optional<OneDnn.Product> found = library.product(form);
     if (found.isEmpty()) {
       return "";
@@ -127,9 +128,9 @@ final class OneDnnProduct implements MatrixProduct {
       multiplyRow(a, b, bias, y);
       return;
     }
+    trim();
     Tiles tiles = new Tiles(a, b, bias, y);
     workers.forRange(tiles.count(), 1, (task, end) -> tiles.run(task));
-    trim();
   }
 
   /** One row as two equal ones. */
@@ -186,6 +187,46 @@ final class OneDnnProduct implements MatrixProduct {
     return height == power ? power + power / 2 : 2 * power;
   }
 
+  @Override
+  public Optional<Tile> tile(Sizes sizes) {
+    if (sizes.input() == DType.BF16 && !nativeBfloat16) {
+      return Optional.empty();
+    }
+    OneDnn.Product product =
+        primitive(
+            new OneDnn.Form(
+                sizes.input(),
+                sizes.result(),
+                false,
+                sizes.m(),
+                sizes.n(),
+                sizes.k(),
+                sizes.aRowStride(),
+                1,
+                sizes.bRowStride(),
+                sizes.bColumnStride(),
+                sizes.yRowStride()));
+    return Optional.of((a, b, y) -> run(product, a, b, MemorySegment.NULL, y));
+  }
+
+  private void run(
+      OneDnn.Product product,
+      MemorySegment a,
+      MemorySegment b,
+      MemorySegment bias,
+      MemorySegment y) {
+    BufferPool.Buffer scratch = pool.take(product.scratchBytes());
+    try {
+      library.run(product, a, b, bias, y, scratch.memory());
+    } finally {
+      pool.give(scratch);
+    }
+  }
+
+  private OneDnn.Product primitive(OneDnn.Form form) {
+    return primitives.computeIfAbsent(form, this::compile);
+  }
+
   private OneDnn.Product compile(OneDnn.Form form) {
     return library
         .product(form)
@@ -200,7 +241,7 @@ final class OneDnnProduct implements MatrixProduct {
     }
   }
 
-  private record Tile(long row, int height) {}
+  private record Rows(long row, int height) {}
 
   /** One product cut into tiles; a task is a column of tiles in up to {@value #TILE_ROWS} rows. */
   private final class Tiles {
@@ -227,10 +268,10 @@ final class OneDnnProduct implements MatrixProduct {
       // A last tile of one row joins the one before it, which then reaches back less far.
       this.rowTiles = Math.ceilDiv(y.rows() == 1 ? 1 : y.rows() - 1, TILE_ROWS);
       for (long rowTile : new long[] {0, rowTiles - 1}) {
-        for (Tile tile : tiles(rowTile)) {
+        for (Rows tile : tiles(rowTile)) {
           for (long columnTile : new long[] {0, columnTiles - 1}) {
             OneDnn.Form form = form(tile, columnTile);
-            products.put(form, primitives.computeIfAbsent(form, OneDnnProduct.this::compile));
+            products.put(form, primitive(form));
           }
         }
       }
@@ -241,23 +282,24 @@ final class OneDnnProduct implements MatrixProduct {
     }
 
     /** The tiles below each other that one task computes, in this order. */
-    private List<Tile> tiles(long rowTile) {
+    private List<Rows> tiles(long rowTile) {
       long first = rowTile * TILE_ROWS;
       int rows = Math.toIntExact(rowTile == rowTiles - 1 ? y.rows() - first : TILE_ROWS);
       int height = Math.min(TILE_ROWS, heightAtMost(rows));
       if (height == rows) {
-        return List.of(new Tile(first, height));
+        return List.of(new Rows(first, height));
       }
       int rest = heightAtLeast(rows - height);
-      return List.of(new Tile(first, height), new Tile(first + rows - rest, rest));
+      return List.of(new Rows(first, height), new Rows(first + rows - rest, rest));
     }
 
     private int columns(long columnTile) {
       return (int) Math.min(tileColumns, y.columns() - columnTile * tileColumns);
     }
 
-    private OneDnn.Form form(Tile tile, long columnTile) {
+    private OneDnn.Form form(Rows tile, long columnTile) {
       return new OneDnn.Form(
+          a.elements().dtype(),
           y.elements().dtype(),
           bias.isPresent(),
           tile.height(),
@@ -272,25 +314,19 @@ final class OneDnnProduct implements MatrixProduct {
 
     void run(long task) {
       long columnTile = task % columnTiles;
-      for (Tile tile : tiles(task / columnTiles)) {
+      for (Rows tile : tiles(task / columnTiles)) {
         run(Objects.requireNonNull(products.get(form(tile, columnTile))), tile, columnTile);
       }
     }
 
-    private void run(OneDnn.Product product, Tile tile, long columnTile) {
+    private void run(OneDnn.Product product, Rows tile, long columnTile) {
       long column = columnTile * tileColumns;
-      BufferPool.Buffer scratch = pool.take(product.scratchBytes());
-      try {
-        library.run(
-            product,
-            from(a.elements(), a.index(tile.row(), 0)),
-            from(b.elements(), b.index(0, column)),
-            bias.map(elements -> from(elements, column)).orElse(MemorySegment.NULL),
-            from(y.elements(), y.index(tile.row(), column)),
-            scratch.memory());
-      } finally {
-        pool.give(scratch);
-      }
+      OneDnnProduct.this.run(
+          product,
+          from(a.elements(), a.index(tile.row(), 0)),
+          from(b.elements(), b.index(0, column)),
+          bias.map(elements -> from(elements, column)).orElse(MemorySegment.NULL),
+          from(y.elements(), y.index(tile.row(), column)));
     }
 
     private static MemorySegment from(Elements elements, long index) {

@@ -471,6 +471,28 @@ public final class CudaBackend implements Backend {
     return moves().mixRows(sources, rows, weights, each, scope);
   }
 
+  @Override
+  public void copyRows(Tensor rows, Tensor target, long at) {
+    Arguments.matrix("copyRows", "rows", rows);
+    long count = rows.shape().dim(0);
+    long columns = rows.shape().dim(1);
+    Arguments.typeAndShape(
+        "copyRows", "target", target, rows.dtype(), target.shape().dim(0), columns);
+    if (at < 0 || at + count > target.shape().dim(0)) {
+      throw new IllegalArgumentException(
+          "copyRows: rows %d to %d are not among the %d of the target"
+              .formatted(at, at + count, target.shape().dim(0)));
+    }
+    device.makeCurrent();
+    check(
+        JCudaDriver.cuMemcpyDtoDAsync(
+            Pointers.device(address(target) + at * rows.dtype().byteSize(columns)),
+            Pointers.device(address(rows)),
+            rows.byteSize(),
+            device.compute()),
+        "copying rows");
+  }
+
   private Moves moves() {
     return new Moves(this, kernels("moves"));
   }

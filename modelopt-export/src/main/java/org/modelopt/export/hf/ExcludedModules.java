@@ -11,11 +11,12 @@ import java.util.TreeSet;
  * if no quantized name starts with the prefix, else {@code prefix.*} if none lies under it, else
  * the whole name. Source: the reference's unified export.
  */
-final class ExcludedModules {
+public final class ExcludedModules {
   private ExcludedModules() {}
 
   /** Patterns for {@code unquantized}, sorted, without repetition. */
-  static List<String> patterns(Collection<String> unquantized, Collection<String> quantized) {
+  public static List<String> patterns(
+      Collection<String> unquantized, Collection<String> quantized) {
     TreeSet<String> patterns = new TreeSet<>();
     for (String name : unquantized) {
       patterns.add(pattern(name, quantized));

@@ -1,21 +1,28 @@
 package org.modelopt.export.hf;
 
+import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
-import org.modelopt.decision.Quantization;
-import org.modelopt.model.Linear;
 
-/** What a quantized linear looks like on disk in one format. */
-interface LinearLayout {
-  /** All layouts, asked in this order. */
-  List<LinearLayout> ALL = List.of(new Fp8Layout());
+/**
+ * What a quantized linear looks like on disk, beside its bias.
+ *
+ * @param tensors in a fixed order
+ */
+public record LinearLayout(List<LinearTensor> tensors) {
+  /** Copies the list. */
+  public LinearLayout {
+    tensors = List.copyOf(tensors);
+  }
 
-  /** Name of the format in {@code quant_algo}. */
-  String quantAlgo();
+  /** A layout of these tensors. */
+  public static LinearLayout of(LinearTensor... tensors) {
+    return new LinearLayout(List.of(tensors));
+  }
 
-  /** Whether this is the layout of a linear quantized so. */
-  boolean fits(Quantization weight, Optional<Quantization> input);
-
-  /** The tensors that take the place of the linear's weight. */
-  List<OutputTensor> tensors(Linear linear, Quantization weight, Optional<Quantization> input);
+  /** A copy with more tensors. */
+  public LinearLayout and(List<LinearTensor> more) {
+    List<LinearTensor> all = new ArrayList<>(tensors);
+    all.addAll(more);
+    return new LinearLayout(all);
+  }
 }

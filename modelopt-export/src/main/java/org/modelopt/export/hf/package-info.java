@@ -1,10 +1,13 @@
 /**
- * HuggingFace-style checkpoints with ModelOpt's quantization metadata, as vLLM, SGLang and the
- * PyTorch backend of TensorRT-LLM load them.
+ * What all checkpoints in HuggingFace's layout have in common: shards of safetensors files under
+ * the names of the original, {@code config.json} with a {@code quantization_config}, and the
+ * tokenizer.
  *
- * <p>{@link org.modelopt.export.hf.HfExport} streams the tensors. What a quantized linear looks
- * like on disk is a {@link org.modelopt.export.hf.LinearLayout}, one per format. Names, dtypes and
- * scale rules follow the unified export of NVIDIA Model-Optimizer 0.47.
+ * <p>A {@link org.modelopt.export.hf.LinearLayout} says what one quantized linear looks like on
+ * disk; {@link org.modelopt.export.hf.HfPlan} puts the layouts of all linears and everything else
+ * together. The targets themselves are in packages of their own: {@code unified}, {@code
+ * compressed}, {@code integer}; the two that need no more than this are here: {@link
+ * org.modelopt.export.hf.Fp8BlockTarget} and {@link org.modelopt.export.hf.PlainTarget}.
  */
 @NullMarked
 package org.modelopt.export.hf;

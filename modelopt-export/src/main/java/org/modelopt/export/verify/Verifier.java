@@ -9,6 +9,8 @@ import java.util.Optional;
 import java.util.Set;
 import org.modelopt.compute.Workers;
 import org.modelopt.error.CheckpointException;
+import org.modelopt.error.ConfigException;
+import org.modelopt.export.gguf.verify.GgufVerifier;
 import org.modelopt.export.verify.checkpoint.ExportDirectory;
 import org.modelopt.export.verify.config.QuantizationSettings;
 import org.modelopt.export.verify.config.SettingsReader;
@@ -46,17 +48,36 @@ public final class Verifier {
   }
 
   /**
-   * Verifies the HuggingFace-style directory {@code export}.
+   * Verifies the HuggingFace-style directory {@code export}, or the GGUF file.
    *
    * @return all that was found; malformed files are findings, too
    * @throws CheckpointException if there is no such directory, or the original checkpoint cannot be
    *     read
+   * @throws ConfigException if a consumer reads directories and this is a file, or the other way
+   *     round
    */
   public static VerifyReport verify(Path export, VerifyOptions options) {
+    if (Files.isRegularFile(export)) {
+      return verifyFile(export, options);
+    }
     if (!Files.isDirectory(export)) {
       throw new CheckpointException(export + ": no such directory; name the exported checkpoint");
     }
+    if (options.consumers().contains(Consumer.LLAMA_CPP)) {
+      throw new ConfigException(
+          export + ": llama.cpp reads GGUF files; name the file, not a directory");
+    }
     return new Verifier(export, options).run();
+  }
+
+  private static VerifyReport verifyFile(Path file, VerifyOptions options) {
+    if (!Set.of(Consumer.LLAMA_CPP).containsAll(options.consumers())) {
+      throw new ConfigException(
+          file + ": a GGUF file is verified for llama.cpp; the others read directories");
+    }
+    GgufVerifier verifier =
+        GgufVerifier.of(file).withSlack(options.slack()).withThreads(options.threads());
+    return options.original().map(verifier::withOriginal).orElse(verifier).run();
   }
 
   private VerifyReport run() {

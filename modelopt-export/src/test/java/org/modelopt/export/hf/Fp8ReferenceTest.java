@@ -10,6 +10,7 @@ import java.lang.foreign.Arena;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -19,7 +20,9 @@ import org.modelopt.ModelOpt;
 import org.modelopt.compute.Precision;
 import org.modelopt.config.Config;
 import org.modelopt.data.CalibrationData;
-import org.modelopt.decision.Quantization;
+import org.modelopt.decision.Codes;
+import org.modelopt.decision.Decisions;
+import org.modelopt.decision.WeightQuantization;
 import org.modelopt.error.ExportException;
 import org.modelopt.export.Exports;
 import org.modelopt.job.JobOptions;
@@ -54,11 +57,20 @@ class Fp8ReferenceTest {
     try (HfModel model = Models.load(original)) {
       CalibrationData data = CalibrationData.tokenRows(resource("calibration-ids.safetensors"));
       QuantizedModel quantized = ModelOpt.quantize(model, Config.FP8_DEFAULT, data, BFLOAT16);
-      Map<String, Quantization> weights = quantized.decisions().weights();
-      assertEquals(28, weights.size());
-      assertEquals(28, quantized.decisions().inputs().size());
+      Decisions decisions = quantized.decisions();
+      assertEquals(28, decisions.weights().size());
+      assertEquals(28, decisions.inputs().size());
+      Map<String, Float> weights = new LinkedHashMap<>();
+      decisions
+          .weights()
+          .forEach((name, weight) -> weights.put(name, scale(weight.quantization().orElseThrow())));
       compare(weights, ".weight_quantizer._amax", 0);
-      compare(quantized.decisions().inputs(), ".input_quantizer._amax", ACTIVATION_TOLERANCE);
+      Map<String, Float> inputs = new LinkedHashMap<>();
+      decisions
+          .inputs()
+          .forEach((name, input) ->
+              inputs.put(name, input.quantization().orElseThrow().scales().values().getFloat(0)));
+      compare(inputs, ".input_quantizer._amax", ACTIVATION_TOLERANCE);
       simulated = Perplexity.measure(model, quantized.decisions(), windows, FLOAT32).value();
       Exports.huggingFace(quantized).with(FLOAT32).to(exported);
       byte[] bytes = Files.readAllBytes(exported.resolve("model.safetensors"));
@@ -76,13 +88,18 @@ class Fp8ReferenceTest {
     }
   }
 
-  private void compare(Map<String, Quantization> decisions, String suffix, float tolerance)
+  private static float scale(WeightQuantization weight) {
+    try (Arena arena = Arena.ofConfined()) {
+      return ((Codes.GivenScales) weight.codes()).scales().open(arena).values().getFloat(0);
+    }
+  }
+
+  private void compare(Map<String, Float> scales, String suffix, float tolerance)
       throws IOException {
     SafetensorsFile reference = SafetensorsFile.open(resource("fp8-quantizers.safetensors"));
     try (Arena arena = Arena.ofConfined()) {
-      decisions.forEach((module, quantization) -> {
+      scales.forEach((module, found) -> {
         float expected = reference.open(module + suffix, arena).getFloat(0) / 448f;
-        float found = quantization.scales().values().getFloat(0);
         assertEquals(
             expected, found, Math.max(expected * tolerance, Float.MIN_VALUE), module + suffix);
       });

@@ -6,5 +6,12 @@ package org.modelopt.models.decoder;
  * @param norms where it normalises
  * @param attention the first branch
  * @param feedForward the second branch
+ * @param branchScale factor of both branches before they are added
  */
-public record BlockSpec(BlockNorms norms, AttentionBlock attention, GatedFeedForward feedForward) {}
+public record BlockSpec(
+    BlockNorms norms, AttentionBlock attention, FeedForward feedForward, double branchScale) {
+  /** Branches added as they are. */
+  public BlockSpec(BlockNorms norms, AttentionBlock attention, FeedForward feedForward) {
+    this(norms, attention, feedForward, 1);
+  }
+}

@@ -7,15 +7,14 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SequencedMap;
-import org.modelopt.model.InputGroup;
 import org.modelopt.model.Layer;
-import org.modelopt.model.Linear;
 import org.modelopt.tensor.Shape;
 
 /** The layers of a {@link DecoderSpec} and the tensors they read. */
 public final class DecoderLayers {
   private final List<Layer> layers;
   private final SequencedMap<String, Shape> tensors = new LinkedHashMap<>();
+  private final List<TensorSlice> slices = new ArrayList<>();
 
   private DecoderLayers(DecoderSpec spec) {
     List<Layer> made = new ArrayList<>();
@@ -31,25 +30,14 @@ public final class DecoderLayers {
               spec.norm(),
               block.attention().rotary().map(r -> tables.computeIfAbsent(r, RotaryTable::new)));
       made.add(layer);
-      tensors.putAll(layer.parameterShapes());
-      addLinears(layer);
+      tensors.putAll(layer.tensorShapes());
+      slices.addAll(layer.slices());
     }
     Layer head = new OutputHead(spec);
     made.add(head);
     tensors.put(OutputHead.NORM, Shape.of(spec.hidden()));
-    addLinears(head);
+    head.inputGroups().forEach(g -> g.linears().forEach(l -> Branch.add(tensors, l)));
     layers = List.copyOf(made);
-  }
-
-  private void addLinears(Layer layer) {
-    for (InputGroup group : layer.inputGroups()) {
-      for (Linear linear : group.linears()) {
-        tensors.put(linear.weightName(), Shape.of(linear.outFeatures(), linear.inFeatures()));
-        if (linear.hasBias()) {
-          tensors.put(linear.biasName(), Shape.of(linear.outFeatures()));
-        }
-      }
-    }
   }
 
   /** Makes the layers; reads nothing. */
@@ -62,7 +50,12 @@ public final class DecoderLayers {
     return layers;
   }
 
-  /** Shapes by name of all tensors that the embedding and the layers read. */
+  /** Tensors that linears read and that are parts of stored ones. */
+  public List<TensorSlice> slices() {
+    return List.copyOf(slices);
+  }
+
+  /** Shapes by name of all stored tensors behind the embedding and the layers. */
   public SequencedMap<String, Shape> tensorShapes() {
     return Collections.unmodifiableSequencedMap(tensors);
   }

@@ -14,12 +14,17 @@ final class OutputHead implements Layer {
   private static final String NAME = "lm_head";
 
   private final NormSpec norm;
+  private final DecoderSpec.Ends ends;
   private final InputGroup head;
 
   OutputHead(DecoderSpec spec) {
     this.norm = spec.norm();
+    this.ends = spec.ends();
     String weight = spec.tiedHead() ? DecoderSpec.EMBEDDING : DecoderSpec.HEAD;
-    this.head = InputGroup.of(new Linear(NAME, spec.vocabulary(), spec.hidden(), false, weight));
+    this.head =
+        InputGroup.of(
+            new Linear(
+                NAME, spec.vocabulary(), spec.hidden(), false, weight, Linear.Role.PROJECTION));
   }
 
   @Override
@@ -40,6 +45,12 @@ final class OutputHead implements Layer {
   @Override
   public Tensor forward(Tensor x, LayerRun run) {
     Tensor normalized = run.backend().rmsNorm(x, run.parameter(NORM), norm, run.scope());
-    return run.linear(head, normalized);
+    Tensor logits = run.linear(head, normalized);
+    if (ends.logitScale() != 1) {
+      logits = run.backend().scale(logits, (float) ends.logitScale(), run.scope());
+    }
+    return ends.logitCap() == 0
+        ? logits
+        : run.backend().softCap(logits, (float) ends.logitCap(), run.scope());
   }
 }

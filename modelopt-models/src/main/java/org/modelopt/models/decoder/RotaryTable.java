@@ -39,8 +39,11 @@ final class RotaryTable {
     }
   }
 
-  /** What {@link org.modelopt.compute.Backend#rotate} needs for sequences that start there. */
-  Angles angles(int[] starts) {
+  /**
+   * What {@link org.modelopt.compute.Backend#rotate} needs for sequences that start there, {@code
+   * past} tokens of the only one of them having come before.
+   */
+  Angles angles(int[] starts, int past) {
     List<Integer> list = new ArrayList<>();
     int longest = 1;
     for (int i = 0; i < starts.length; i++) {
@@ -48,10 +51,11 @@ final class RotaryTable {
       longest = i == 0 ? longest : Math.max(longest, starts[i] - starts[i - 1]);
     }
     if (spec.scaling().dependsOnLength()) {
-      return perSequence(starts);
+      return perSequence(starts, past);
     }
-    Angles all = atLeast(longest);
-    return new Angles(all.cos().rows(0, longest), all.sin().rows(0, longest), list);
+    int end = past + longest;
+    Angles all = atLeast(end);
+    return new Angles(all.cos().rows(past, end), all.sin().rows(past, end), list);
   }
 
   private synchronized Angles atLeast(int positions) {
@@ -59,7 +63,7 @@ final class RotaryTable {
     if (present == null || present.cos().shape().dim(0) < positions) {
       int rows = Math.max(SMALLEST, Integer.highestOneBit(positions - 1) << 1);
       present = allocate(rows, List.of());
-      fill(present, 0, rows, spec.inverseFrequencies(rows));
+      fill(present, 0, 0, rows, spec.inverseFrequencies(rows));
       cached = present;
     }
     return present;
@@ -69,12 +73,12 @@ final class RotaryTable {
    * Frequencies differ between sequences: the tables of all sequences stand one after the other,
    * and the rows are read as one sequence. So a sample gives the same bits in any company.
    */
-  private Angles perSequence(int[] starts) {
+  private Angles perSequence(int[] starts, int past) {
     int rows = starts[starts.length - 1];
     Angles angles = allocate(rows, List.of(0, rows));
     for (int i = 1; i < starts.length; i++) {
       int length = starts[i] - starts[i - 1];
-      fill(angles, starts[i - 1], length, spec.inverseFrequencies(length));
+      fill(angles, starts[i - 1], past, length, spec.inverseFrequencies(past + length));
     }
     return angles;
   }
@@ -87,10 +91,11 @@ final class RotaryTable {
         Tensor.allocate(arena, DType.F32, shape), Tensor.allocate(arena, DType.F32, shape), starts);
   }
 
-  private void fill(Angles angles, int firstRow, int positions, float[] inverse) {
+  private void fill(
+      Angles angles, int firstRow, int firstPosition, int positions, float[] inverse) {
     float factor = (float) spec.scaling().attentionFactor();
     long index = (long) firstRow * inverse.length;
-    for (int position = 0; position < positions; position++) {
+    for (int position = firstPosition; position < firstPosition + positions; position++) {
       for (float frequency : inverse) {
         double angle = position * frequency; // rounded to float32 first
         angles.cos().segment().set(Tensor.FLOAT, index << 2, (float) Math.cos(angle) * factor);

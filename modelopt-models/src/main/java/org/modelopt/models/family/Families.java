@@ -11,7 +11,24 @@ import org.modelopt.models.hf.HfConfig;
  */
 public final class Families {
   private static final List<Family> ALL =
-      List.of(new Family("llama", "LlamaForCausalLM", Llama::read));
+      List.of(
+          new Family("llama", "LlamaForCausalLM", Llama::read),
+          new Family("mistral", "MistralForCausalLM", Mistral::read),
+          new Family("mixtral", "MixtralForCausalLM", Mixtral::read),
+          new Family("qwen2", "Qwen2ForCausalLM", Qwen::read2),
+          new Family("qwen2_moe", "Qwen2MoeForCausalLM", Qwen::read2Experts),
+          new Family("qwen3", "Qwen3ForCausalLM", Qwen::read3),
+          new Family("qwen3_moe", "Qwen3MoeForCausalLM", Qwen::read3Experts),
+          new Family("gemma2", "Gemma2ForCausalLM", Gemma::read2),
+          new Family("gemma3_text", "Gemma3ForCausalLM", Gemma::read3),
+          new Family("phi3", "Phi3ForCausalLM", Phi3::read),
+          new Family("granite", "GraniteForCausalLM", Granite::read),
+          new Family("olmo2", "Olmo2ForCausalLM", Olmo2::read),
+          new Family("smollm3", "SmolLM3ForCausalLM", SmolLm3::read),
+          new Family("glm4", "Glm4ForCausalLM", Glm4::read),
+          new Family("deepseek_v3", "DeepseekV3ForCausalLM", DeepSeekV3::read),
+          new Family("gpt_oss", "GptOssForCausalLM", GptOss::read),
+          new Family("llama4_text", "Llama4ForCausalLM", Llama4::read));
 
   private Families() {}
 

@@ -1,6 +1,5 @@
 package org.modelopt.models.family;
 
-import org.modelopt.compute.NormSpec;
 import org.modelopt.models.decoder.BlockNorms;
 import org.modelopt.models.decoder.BlockSpec;
 import org.modelopt.models.decoder.DecoderSpec;
@@ -18,6 +17,6 @@ final class Llama {
             BlockNorms.BEFORE,
             common.attention(attentionBias, attentionBias),
             common.feedForward(config.flag("mlp_bias", false)));
-    return common.decoder(NormSpec.rms(common.epsilon()), false, layer -> block);
+    return common.decoder(common.norm(), false, layer -> block);
   }
 }

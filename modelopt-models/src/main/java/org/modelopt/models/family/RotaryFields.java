@@ -13,21 +13,40 @@ import org.modelopt.models.hf.HfConfig;
  * (whose {@code rope_type} was once called {@code type}).
  */
 final class RotaryFields {
-  private static final double DEFAULT_THETA = 10_000;
-
   private final HfConfig config;
   private final Optional<HfConfig> section;
+  private final double defaultTheta;
 
-  private RotaryFields(HfConfig config, Optional<HfConfig> section) {
+  private RotaryFields(HfConfig config, Optional<HfConfig> section, double defaultTheta) {
     this.config = config;
     this.section = section;
+    this.defaultTheta = defaultTheta;
   }
 
-  /** The rotary embedding of all layers, for heads of {@code headSize} elements. */
-  static RotarySpec read(HfConfig config, int headSize) {
+  /**
+   * The rotary embedding of all layers.
+   *
+   * @param headSize elements of a head
+   * @param defaultTheta base of the family where the config has none
+   */
+  static RotarySpec read(HfConfig config, int headSize, double defaultTheta) {
     Optional<HfConfig> section =
         config.section("rope_parameters").or(() -> config.section("rope_scaling"));
-    return new RotaryFields(config, section).read(headSize);
+    return new RotaryFields(config, section, defaultTheta).read(headSize);
+  }
+
+  /**
+   * The rotary embedding of layers of one type, where {@code rope_parameters} has an object for
+   * each; empty if it has none for this type.
+   *
+   * @param layerType as in {@code layer_types}
+   */
+  static Optional<RotarySpec> readOfType(
+      HfConfig config, String layerType, int headSize, double defaultTheta) {
+    return config
+        .section("rope_parameters")
+        .flatMap(all -> all.section(layerType))
+        .map(own -> new RotaryFields(config, Optional.of(own), defaultTheta).read(headSize));
   }
 
   private RotarySpec read(int headSize) {
@@ -48,7 +67,7 @@ final class RotaryFields {
             .map(s -> s.findNumber("rope_theta"))
             .filter(value -> value.isPresent())
             .orElseGet(() -> config.findNumber("rope_theta"))
-            .orElse(DEFAULT_THETA);
+            .orElse(defaultTheta);
     if (!(theta > 1)) {
       throw config.unusable("rope_theta", "a number greater than 1");
     }

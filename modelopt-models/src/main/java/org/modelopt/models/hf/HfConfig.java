@@ -139,6 +139,22 @@ public final class HfConfig {
     return value < 0 ? OptionalInt.empty() : OptionalInt.of(value);
   }
 
+  /** All token ids of a field that is one or a list of them; none if it is absent. */
+  public List<Integer> findTokenIds(String field) {
+    JsonNode node = find(field);
+    if (node == null) {
+      return List.of();
+    }
+    List<Integer> ids = new ArrayList<>();
+    for (JsonNode one : node.isArray() ? node : MAPPER.createArrayNode().add(node)) {
+      int id = integer(field, one, "a token id or a list of them");
+      if (id >= 0) {
+        ids.add(id);
+      }
+    }
+    return ids;
+  }
+
   /** A number. */
   public double number(String field) {
     OptionalDouble value = findNumber(field);

@@ -34,20 +34,15 @@ public final class TensorCheck {
    * BF16, and that there are no others.
    *
    * @param ignored tensors that may be there without being expected
-   * @param codes tensors that hold codes and may have another type
    * @throws CheckpointException with all that is wrong of the first kind: missing, shape, type,
    *     extra
    */
   public static void run(
-      Path directory,
-      TensorSource source,
-      Map<String, Shape> expected,
-      Set<String> ignored,
-      Set<String> codes) {
+      Path directory, TensorSource source, Map<String, Shape> expected, Set<String> ignored) {
     TensorCheck check = new TensorCheck(directory, source, expected);
     check.missing();
     check.shapes();
-    check.types(codes);
+    check.types();
     check.extra(ignored);
   }
 
@@ -72,13 +67,13 @@ public final class TensorCheck {
         wrong);
   }
 
-  private void types(Set<String> codes) {
+  private void types() {
     complain(
         "has %d of %d tensors that are not F32, F16 or BF16: %s; start from the unquantized"
             + " checkpoint",
         expected.keySet().stream()
             .map(name -> source.find(name).orElseThrow())
-            .filter(info -> !info.dtype().isWideFloat() && !codes.contains(info.name()))
+            .filter(info -> !info.dtype().isWideFloat())
             .map(info -> info.name() + " is " + info.dtype())
             .toList());
   }

@@ -25,8 +25,8 @@ import tools.jackson.databind.JsonNode;
  * <p>The template is {@code chat_template.jinja}, or the field {@code chat_template} of {@code
  * chat_template.json} or {@code tokenizer_config.json}: a text, or a list of named ones of which
  * {@code default} counts. It is given {@code messages}, the special tokens, {@code
- * add_generation_prompt} false, no tools and no documents. What it takes for today's date is fixed,
- * 26 July 2024, so that the same conversations give the same tokens on any day.
+ * add_generation_prompt}, no tools and no documents. What it takes for today's date is fixed, 26
+ * July 2024, so that the same conversations give the same tokens on any day.
  */
 final class ChatTemplate {
   private static final LocalDateTime TODAY = LocalDateTime.of(2024, 7, 26, 0, 0);
@@ -75,7 +75,6 @@ final class ChatTemplate {
                         + " tokenizer_config.json), so conversations cannot be rendered; give"
                         + " samples with a text instead of messages"));
     Map<String, Object> constants = new HashMap<>();
-    constants.put("add_generation_prompt", false);
     constants.put("strftime_now", (Template.Function) ChatTemplate::today);
     // Absent for most models; templates ask whether they are none.
     constants.put("tools", Template.NONE);
@@ -129,10 +128,12 @@ final class ChatTemplate {
   /**
    * A conversation as text, special tokens written out.
    *
+   * @param addGenerationPrompt whether what begins the answer of the model is put behind it
    * @throws DataException if the template fails on it or refuses it
    */
-  String render(List<ChatMessage> messages) {
+  String render(List<ChatMessage> messages, boolean addGenerationPrompt) {
     Map<String, Object> variables = new HashMap<>(constants);
+    variables.put("add_generation_prompt", addGenerationPrompt);
     variables.put(
         "messages",
         messages.stream()

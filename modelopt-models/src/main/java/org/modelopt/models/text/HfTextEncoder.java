@@ -36,7 +36,16 @@ public final class HfTextEncoder implements TextEncoder {
   @Override
   public int[] encodeChat(List<ChatMessage> messages) {
     // The template writes the special tokens itself.
-    return tokenizer().encode(chatTemplate().render(messages), false);
+    return tokenizer().encode(chatTemplate().render(messages, false), false);
+  }
+
+  /**
+   * Token ids of a conversation and what begins the model's answer.
+   *
+   * @throws org.modelopt.error.DataException if the model has no chat template or it fails
+   */
+  public int[] encodePrompt(List<ChatMessage> messages) {
+    return tokenizer().encode(chatTemplate().render(messages, true), false);
   }
 
   /**

@@ -158,7 +158,7 @@ class RotaryScalingTest {
   @Test
   void tablesHoldCosineAndSineOfPositionTimesFrequencyTimesTheFactor() {
     RotarySpec spec = new RotarySpec(4, 100, new RotaryScaling.Yarn(1, 64, 32, 1, true, 1.5));
-    RotaryTable.Angles angles = new RotaryTable(spec).angles(new int[] {0, 3, 10});
+    RotaryTable.Angles angles = new RotaryTable(spec).angles(new int[] {0, 3, 10}, 0);
     assertEquals(7, angles.cos().shape().dim(0)); // the longest sequence
     float frequency = spec.inverseFrequencies(7)[1];
     assertEquals(1.5 * Math.cos(6 * frequency), at(angles.cos(), 6, 1), 1e-6);
@@ -169,8 +169,8 @@ class RotaryScalingTest {
   @Test
   void tablesGrowWithTheSequences() {
     RotaryTable table = new RotaryTable(new RotarySpec(4, 100, new RotaryScaling.None()));
-    RotaryTable.Angles small = table.angles(new int[] {0, 5});
-    RotaryTable.Angles large = table.angles(new int[] {0, 1000});
+    RotaryTable.Angles small = table.angles(new int[] {0, 5}, 0);
+    RotaryTable.Angles large = table.angles(new int[] {0, 1000}, 0);
     assertEquals(1000, large.cos().shape().dim(0));
     assertEquals(at(small.cos(), 4, 1), at(large.cos(), 4, 1));
     assertEquals(Math.cos(999), at(large.cos(), 999, 0), 1e-6);
@@ -180,8 +180,8 @@ class RotaryScalingTest {
   void aSequenceGetsTheFrequenciesOfItsOwnLengthInAnyCompany() {
     RotarySpec spec = new RotarySpec(4, 100, new RotaryScaling.Dynamic(2, 8));
     RotaryTable table = new RotaryTable(spec);
-    RotaryTable.Angles together = table.angles(new int[] {0, 4, 20});
-    RotaryTable.Angles alone = table.angles(new int[] {0, 16});
+    RotaryTable.Angles together = table.angles(new int[] {0, 4, 20}, 0);
+    RotaryTable.Angles alone = table.angles(new int[] {0, 16}, 0);
     assertArrayEquals(new int[] {0, 20}, together.startsArray());
     for (int row = 0; row < 16; row++) {
       for (int column = 0; column < 2; column++) {

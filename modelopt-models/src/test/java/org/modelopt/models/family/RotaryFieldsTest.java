@@ -20,7 +20,7 @@ class RotaryFieldsTest {
 
   private RotarySpec read(String fields) throws IOException {
     Path file = Files.writeString(directory.resolve("config.json"), "{" + fields + "}");
-    return RotaryFields.read(HfConfig.read(file), 16);
+    return RotaryFields.read(HfConfig.read(file), 16, 10_000);
   }
 
   private void assertComplains(String fields, String... parts) {

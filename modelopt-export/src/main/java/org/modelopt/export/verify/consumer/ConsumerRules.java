@@ -37,6 +37,8 @@ public interface ConsumerRules {
       case SGLANG -> new SglangRules();
       case TRTLLM_PYTORCH -> new TensorRtLlmRules();
       case TRANSFORMERS -> new TransformersRules();
+      case LLAMA_CPP ->
+          throw new IllegalArgumentException("llama.cpp reads GGUF files, not directories");
     };
   }
 

@@ -12,7 +12,9 @@ public enum Consumer {
   /** TensorRT-LLM with its PyTorch backend, which reads HuggingFace directories. */
   TRTLLM_PYTORCH("trtllm-pytorch", "TensorRT-LLM (PyTorch backend)"),
   /** HuggingFace transformers. */
-  TRANSFORMERS("transformers", "transformers");
+  TRANSFORMERS("transformers", "transformers"),
+  /** llama.cpp, which reads GGUF files. */
+  LLAMA_CPP("llama.cpp", "llama.cpp");
 
   private final String id;
   private final String title;

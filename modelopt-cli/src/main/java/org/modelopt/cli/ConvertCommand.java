@@ -1,0 +1,94 @@
+package org.modelopt.cli;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
+import org.modelopt.ModelOpt;
+import org.modelopt.config.Config;
+import org.modelopt.config.PlanSize;
+import org.modelopt.data.CalibrationData;
+import org.modelopt.error.ConfigException;
+import org.modelopt.export.DataFreeFormat;
+import org.modelopt.export.write.ExportResult;
+import org.modelopt.job.JobOptions;
+import org.modelopt.models.HfModel;
+import org.modelopt.quantize.QuantizedModel;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** Converts without calibration. */
+@Command(
+    name = "convert",
+    description = "Converts a HuggingFace checkpoint to another format, without calibration.",
+    mixinStandardHelpOptions = true,
+    footer = {
+      "",
+      "Examples:",
+      "  modelopt convert --model Llama-3.2-1B --to nvfp4 --out Llama-3.2-1B-NVFP4",
+      "  modelopt convert --model Llama-3.2-1B --to int4 --export autoawq,gptq --out both"
+    })
+final class ConvertCommand implements Callable<Integer> {
+  @Spec private CommandSpec spec;
+
+  @Mixin private ModelArgument model = new ModelArgument();
+
+  @Option(
+      names = "--to",
+      required = true,
+      paramLabel = "FORMAT",
+      description =
+          "fp8 (weights by row, inputs by token), fp8-block, int8, int8-weight-only, int4, nvfp4"
+              + " (weights), mxfp8, mxfp4, bf16, fp16, fp32.")
+  private String format;
+
+  @Option(
+      names = "--exclude",
+      paramLabel = "PATTERN",
+      description = "Modules to leave as they are, for example \"*down_proj\"; repeatable.")
+  private List<String> excluded = new ArrayList<>();
+
+  @Mixin private ExportArguments export = new ExportArguments();
+  @Mixin private JobArguments job = new JobArguments();
+
+  @Override
+  public Integer call() {
+    Terminal terminal = Terminal.of(spec);
+    JobOptions options = job.options(terminal.progress(), Optional.empty());
+    DataFreeFormat to =
+        DataFreeFormat.find(format.toLowerCase(Locale.ROOT))
+            .orElseThrow(
+                () -> new ConfigException("--to knows %s, not \"%s\"".formatted(names(), format)));
+    try (HfModel opened = model.open()) {
+      for (ExportResult result :
+          export.write(quantized(opened, to, options), to.target(), options)) {
+        QuantizeCommand.print(terminal, result);
+      }
+    }
+    return 0;
+  }
+
+  private List<QuantizedModel> quantized(HfModel opened, DataFreeFormat to, JobOptions options) {
+    if (to.config().isEmpty()) {
+      export.check(List.of(), 0);
+      return List.of(QuantizedModel.unchanged(opened));
+    }
+    Config config = to.config().get();
+    for (String pattern : excluded) {
+      config = config.withoutModules(pattern);
+    }
+    export.check(List.of(config), PlanSize.of(opened, ModelOpt.plan(opened, config)).bytesAfter());
+    return ModelOpt.quantize(opened, List.of(config), CalibrationData.of(List.of()), options);
+  }
+
+  private static String names() {
+    return DataFreeFormat.all().stream()
+        .map(DataFreeFormat::name)
+        .collect(Collectors.joining(", "));
+  }
+}

@@ -1,0 +1,42 @@
+package org.modelopt.cli;
+
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+import org.modelopt.error.ConfigException;
+import org.modelopt.job.JobOptions;
+import org.modelopt.job.Journal;
+import picocli.CommandLine.Option;
+
+/** Where a job writes down how far it is, and whether it goes on from there. */
+final class JournalArguments {
+  @Option(
+      names = "--job-dir",
+      paramLabel = "DIR",
+      description =
+          "Keep there, layer by layer, what was found out, so that a job that is killed can go on."
+              + " May be deleted after the job.")
+  private @Nullable Path directory;
+
+  @Option(
+      names = "--resume",
+      description =
+          "Go on with the job in --job-dir, with the result of a job that was never killed; begin"
+              + " one if there is none.")
+  private boolean resume;
+
+  JobOptions addTo(JobOptions options) {
+    if (directory == null) {
+      if (resume) {
+        throw new ConfigException("--resume needs --job-dir DIR, where the job was kept");
+      }
+      return options;
+    }
+    if (!resume && Journal.isIn(directory)) {
+      throw new ConfigException(
+          directory
+              + ": a job was kept there before; go on with it by --resume, or give another"
+              + " --job-dir");
+    }
+    return options.withJobDirectory(directory);
+  }
+}

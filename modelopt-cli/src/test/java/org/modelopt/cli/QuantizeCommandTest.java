@@ -1,0 +1,183 @@
+package org.modelopt.cli;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.ValueLayout;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Objects;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.modelopt.models.pocket.PocketModel;
+import org.modelopt.safetensors.SafetensorsFile;
+import org.modelopt.tensor.DType;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+
+class QuantizeCommandTest {
+  private static final String WEIGHTS = "model.safetensors";
+
+  @TempDir private Path directory;
+  private Path model;
+
+  @BeforeEach
+  void extractTheModel() {
+    model = PocketModel.extract(directory.resolve("pocket-llama"));
+  }
+
+  private Path out(String name) {
+    return directory.resolve(name);
+  }
+
+  @Test
+  void writesACheckpointThatVerifyPassesAndEvalReads() {
+    CommandRun run = CommandRun.quantize(model, out("fp8"), "--kv-cache", "fp8", "--export", "hf");
+    assertEquals(0, run.exit(), run.err());
+    assertEquals("written to  " + out("fp8"), run.lastLine());
+    assertTrue(Files.exists(out("fp8").resolve("tokenizer.json")));
+    CommandRun verify =
+        CommandRun.of(
+            "verify",
+            out("fp8"),
+            "--for",
+            "vllm,sglang",
+            "--for",
+            "trtllm-pytorch",
+            "--original",
+            model);
+    assertEquals(0, verify.exit(), verify.out());
+    Path text =
+        writeText("It was a bright cold day in April, and the clocks were striking. ".repeat(40));
+    CommandRun eval =
+        CommandRun.of(
+            "eval", "--model", out("fp8"), "--text", text, "--sequence-length", 64, "--windows", 2);
+    assertEquals(0, eval.exit(), eval.err());
+    assertTrue(
+        eval.lastLine().matches("perplexity \\d+\\.\\d{4} over 126 tokens"), eval.lastLine());
+  }
+
+  private Path writeText(String text) {
+    try {
+      return Files.writeString(directory.resolve("text.txt"), text);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  @Test
+  void oneAndTwoThreadsWriteTheSameFiles() throws IOException {
+    assertEquals(0, CommandRun.quantize(model, out("one"), "--threads", 1).exit());
+    assertEquals(0, CommandRun.quantize(model, out("two"), "--threads", 2).exit());
+    try (Stream<Path> files = Files.list(out("one"))) {
+      for (Path file : files.toList()) {
+        Path other = out("two").resolve(file.getFileName());
+        assertEquals(-1, Files.mismatch(file, other), file.toString());
+      }
+    }
+  }
+
+  @Test
+  void severalConfigsShareOnePassAndGiveWhatEachGivesAlone() throws IOException {
+    Path recipe = directory.resolve("mine.yaml");
+    Files.writeString(
+        recipe,
+        """
+        metadata: {name: "mine"}
+        base: FP8_DEFAULT
+        rules:
+          - {modules: "*down_proj", tensors: [weight, input], format: none}
+        kv_cache: fp8
+        """);
+    CommandRun both =
+        CommandRun.quantize(
+            model, out("both"), "--config", "fp8_default", "--recipe", recipe, "--json");
+    assertEquals(0, both.exit(), both.err());
+    JsonNode outputs = new JsonMapper().readTree(both.out()).get("outputs");
+    assertEquals(2, outputs.size());
+    assertEquals(out("both").resolve("mine").toString(), outputs.get(1).get("path").asString());
+    assertTrue(outputs.get(1).get("verified").asBoolean());
+    assertEquals(0, CommandRun.quantize(model, out("alone"), "--recipe", recipe).exit());
+    Path shared = out("both").resolve("mine").resolve(WEIGHTS);
+    assertEquals(-1, Files.mismatch(shared, out("alone").resolve(WEIGHTS)));
+    assertTrue(
+        Files.size(out("both").resolve("FP8_DEFAULT").resolve(WEIGHTS)) < Files.size(shared));
+    CommandRun twice =
+        CommandRun.quantize(model, out("twice"), "--recipe", recipe, "--recipe", recipe);
+    assertEquals(1, twice.exit());
+    assertTrue(twice.err().contains("two configs are called mine"), twice.err());
+  }
+
+  @Test
+  void aJobDirectoryIsOnlyUsedAgainToResume() throws IOException {
+    Path job = directory.resolve("job");
+    assertEquals(0, CommandRun.quantize(model, out("first"), "--job-dir", job).exit());
+    CommandRun again = CommandRun.quantize(model, out("second"), "--job-dir", job);
+    assertEquals(1, again.exit());
+    assertTrue(again.err().contains("--resume"), again.err());
+    assertFalse(Files.exists(out("second")));
+    CommandRun resumed = CommandRun.quantize(model, out("second"), "--job-dir", job, "--resume");
+    assertEquals(0, resumed.exit(), resumed.err());
+    assertEquals(-1, Files.mismatch(out("first").resolve(WEIGHTS), out("second").resolve(WEIGHTS)));
+    CommandRun nowhere = CommandRun.quantize(model, out("third"), "--resume");
+    assertEquals(1, nowhere.exit());
+    assertTrue(nowhere.err().contains("--resume needs --job-dir"), nowhere.err());
+  }
+
+  @Test
+  void referenceRoundingGivesTheBytesOfTheReferenceAndTheDefaultAFewOtherCodes() throws Exception {
+    assertEquals(0, CommandRun.quantize(model, out("default")).exit());
+    assertEquals(0, CommandRun.quantize(model, out("reference"), "--reference-rounding").exit());
+    SafetensorsFile nearest = SafetensorsFile.open(out("default").resolve(WEIGHTS));
+    SafetensorsFile reference = SafetensorsFile.open(out("reference").resolve(WEIGHTS));
+    List<String> expected = resourceLines("reference-fp8-weights.sha256");
+    assertEquals(56, expected.size());
+    int codes = 0;
+    int different = 0;
+    for (String line : expected) {
+      String name = line.substring(66);
+      byte[] bytes = bytes(reference, name);
+      assertEquals(line.substring(0, 64), sha256(bytes), name);
+      if (reference.find(name).orElseThrow().dtype() == DType.F8_E4M3) {
+        byte[] other = bytes(nearest, name);
+        assertFalse(bytes.length == 0);
+        for (int i = 0; i < bytes.length; i++) {
+          int distance = Math.abs((bytes[i] & 0x7f) - (other[i] & 0x7f));
+          assertTrue(distance <= 1, name);
+          different += distance;
+        }
+        codes += bytes.length;
+      }
+    }
+    assertArrayEquals(new int[] {786_432, 25_475}, new int[] {codes, different});
+  }
+
+  private static byte[] bytes(SafetensorsFile file, String name) {
+    try (Arena arena = Arena.ofConfined()) {
+      return file.open(name, arena).segment().toArray(ValueLayout.JAVA_BYTE);
+    }
+  }
+
+  private static String sha256(byte[] bytes) throws Exception {
+    return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(bytes));
+  }
+
+  private static List<String> resourceLines(String name) throws IOException {
+    try (InputStream in = QuantizeCommandTest.class.getResourceAsStream(name)) {
+      String text = new String(Objects.requireNonNull(in).readAllBytes(), StandardCharsets.UTF_8);
+      return text.lines().filter(line -> !line.startsWith("#")).toList();
+    }
+  }
+}

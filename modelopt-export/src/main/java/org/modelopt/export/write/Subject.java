@@ -1,0 +1,193 @@
+package org.modelopt.export.write;
+
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Collections;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.SequencedMap;
+import java.util.Set;
+import org.modelopt.decision.Decisions;
+import org.modelopt.decision.InputDecision;
+import org.modelopt.decision.WeightDecision;
+import org.modelopt.decision.WeightQuantization;
+import org.modelopt.error.ConfigException;
+import org.modelopt.model.Layer;
+import org.modelopt.model.Linear;
+import org.modelopt.models.HfModel;
+import org.modelopt.models.decoder.DecoderSpec;
+import org.modelopt.quantize.QuantizedModel;
+import org.modelopt.tensor.DType;
+import org.modelopt.tensor.TensorInfo;
+
+/**
+ * What is to be exported: a quantized HuggingFace model, as targets look at it.
+ *
+ * @param quantized the model and what was decided
+ * @param model the model
+ * @param shardBytes size of tensors at which a new file begins, where a target has shards
+ */
+public record Subject(QuantizedModel quantized, HfModel model, long shardBytes) {
+  private static final String WEIGHT = ".weight";
+
+  /**
+   * A subject.
+   *
+   * @throws ConfigException if the model is no HuggingFace checkpoint
+   */
+  public static Subject of(QuantizedModel quantized, long shardBytes) {
+    if (!(quantized.model() instanceof HfModel model)) {
+      throw new ConfigException(
+          quantized.model().name()
+              + " is not a HuggingFace checkpoint; load it with Models.load to export it as one");
+    }
+    return new Subject(quantized, model, shardBytes);
+  }
+
+  /** What was decided. */
+  public Decisions decisions() {
+    return quantized.decisions();
+  }
+
+  /**
+   * Linears that get codes, in order of execution, and how.
+   *
+   * @throws ConfigException if one of them has its weight from another module
+   */
+  public SequencedMap<Linear, WeightQuantization> quantizedLinears() {
+    SequencedMap<Linear, WeightQuantization> linears = new LinkedHashMap<>();
+    model
+        .linears()
+        .forEach(linear ->
+            decisions()
+                .weightQuantization(linear.name())
+                .ifPresent(how -> linears.put(checkOwn(linear), how)));
+    return Collections.unmodifiableSequencedMap(linears);
+  }
+
+  private static Linear checkOwn(Linear linear) {
+    if (!linear.weightName().equals(linear.name() + WEIGHT)) {
+      throw new ConfigException(
+          "%s shares its weight with %s, which stays as it is; exclude %s from quantization"
+              .formatted(linear.name(), linear.weightName(), linear.name()));
+    }
+    return linear;
+  }
+
+  /** Modules with a matrix that stays as it is: heads, embeddings, routers, excluded linears. */
+  public List<String> unquantizedModules() {
+    Set<String> quantizedNames = new HashSet<>();
+    quantizedLinears().keySet().forEach(linear -> quantizedNames.add(linear.name()));
+    List<String> names = new ArrayList<>();
+    model
+        .linears()
+        .map(Linear::name)
+        .filter(name -> !quantizedNames.contains(name))
+        .forEach(names::add);
+    for (String tensor : sources().keySet()) {
+      boolean matrix = model.tensors().find(tensor).orElseThrow().shape().rank() >= 2;
+      String module = tensor.endsWith(WEIGHT) ? tensor.substring(0, tensor.length() - 7) : "";
+      if (matrix && !module.isEmpty() && !quantizedNames.contains(module)) {
+        names.add(module);
+      }
+    }
+    return names.stream().distinct().toList();
+  }
+
+  /** {@link #unquantizedModules()} without the embedding, which no reader takes for a linear. */
+  public List<String> unquantizedLinears() {
+    String embedding = DecoderSpec.EMBEDDING.substring(0, DecoderSpec.EMBEDDING.length() - 7);
+    return unquantizedModules().stream().filter(name -> !name.equals(embedding)).toList();
+  }
+
+  /**
+   * Checks that something is quantized.
+   *
+   * @throws ConfigException if not
+   */
+  public static void requireSome(Collection<Linear> quantized, HfModel model) {
+    if (quantized.isEmpty()) {
+      throw new ConfigException(
+          "no weight of " + model.name() + " is quantized; export it as plain");
+    }
+  }
+
+  /** What to throw where a target has no form for a linear. */
+  public static ConfigException misfit(
+      String target, Linear linear, WeightQuantization weight, Optional<SpecTraits> input) {
+    return new ConfigException(
+        "%s: %s does not hold weight %s with input %s"
+            .formatted(
+                linear.name(),
+                target,
+                weight.spec(),
+                input.map(traits -> traits.spec().toString()).orElse("as it is")));
+  }
+
+  /**
+   * The stored tensors that parameters come from, in the order of the checkpoint, and the linear
+   * whose weight or bias each is. Scales of a checkpoint that is quantized already are not among
+   * them.
+   */
+  public SequencedMap<String, Optional<Linear>> sources() {
+    Map<String, Linear> linears = new LinkedHashMap<>();
+    model
+        .linears()
+        .forEach(linear -> {
+          if (linear.weightName().equals(linear.name() + WEIGHT)) {
+            linears.put(linear.weightName(), linear);
+          }
+          if (linear.hasBias()) {
+            linears.put(linear.biasName(), linear);
+          }
+        });
+    boolean all = model.storedDecisions().isEmpty();
+    Set<String> parameters = new HashSet<>(linears.keySet());
+    for (Layer layer : model.layers()) {
+      parameters.addAll(layer.parameterNames());
+    }
+    parameters.add(DecoderSpec.EMBEDDING);
+    SequencedMap<String, Optional<Linear>> sources = new LinkedHashMap<>();
+    for (TensorInfo tensor : model.tensors().tensors()) {
+      if (all || parameters.contains(tensor.name())) {
+        sources.put(tensor.name(), Optional.ofNullable(linears.get(tensor.name())));
+      }
+    }
+    return sources;
+  }
+
+  /** Type of the model's unquantized parameters. */
+  public DType dtype() {
+    return model.tensors().find(DecoderSpec.EMBEDDING).orElseThrow().dtype();
+  }
+
+  /** What happens to the input of {@code linear}, if anything. */
+  public Optional<InputDecision> input(Linear linear) {
+    return decisions().input(linear.name());
+  }
+
+  /**
+   * Checks that a target which knows neither pre-quant scales nor rotations nor low-rank branches
+   * is asked for none.
+   *
+   * @param target name for the message
+   */
+  public void requireNothingBeside(String target, Linear linear) {
+    boolean beside =
+        decisions().weight(linear.name()).flatMap(WeightDecision::branch).isPresent()
+            || input(linear)
+                .filter(i -> i.preScale().isPresent() || i.rotation().isPresent())
+                .isPresent();
+    if (beside) {
+      throw new ConfigException(
+          linear.name()
+              + ": "
+              + target
+              + " has no place for a pre-quant scale, rotation or low-rank branch beside the codes;"
+              + " choose an algorithm that folds them into other weights, or the export hf");
+    }
+  }
+}

@@ -1,0 +1,56 @@
+package org.modelopt.formats.ggml;
+
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteOrder;
+
+/** Little-endian numbers in byte arrays, and the rounding that K types are made with. */
+final class Bytes {
+  /** 1.5 * 2^23: adding and taking it away rounds to the nearest integer, ties to even. */
+  static final float ROUNDER = 12582912f;
+
+  private static final VarHandle SHORTS =
+      MethodHandles.byteArrayViewVarHandle(short[].class, ByteOrder.LITTLE_ENDIAN);
+  private static final VarHandle INTS =
+      MethodHandles.byteArrayViewVarHandle(int[].class, ByteOrder.LITTLE_ENDIAN);
+
+  private Bytes() {}
+
+  /** {@code value} as IEEE binary16, nearest even, overflow to infinity. */
+  static void putHalf(byte[] bytes, int at, float value) {
+    SHORTS.set(bytes, at, Float.floatToFloat16(value));
+  }
+
+  static float getHalf(byte[] bytes, int at) {
+    return Float.float16ToFloat((short) SHORTS.get(bytes, at));
+  }
+
+  /** What a number is after it was stored as a half. */
+  static float throughHalf(float value) {
+    return Float.float16ToFloat(Float.floatToFloat16(value));
+  }
+
+  static void putShort(byte[] bytes, int at, int value) {
+    SHORTS.set(bytes, at, (short) value);
+  }
+
+  static int getShort(byte[] bytes, int at) {
+    return (short) SHORTS.get(bytes, at) & 0xFFFF;
+  }
+
+  static void putInt(byte[] bytes, int at, int value) {
+    INTS.set(bytes, at, value);
+  }
+
+  static int getInt(byte[] bytes, int at) {
+    return (int) INTS.get(bytes, at);
+  }
+
+  /**
+   * The integer nearest to {@code value}, ties to even, for magnitudes below 2^22; within {@code
+   * low} to {@code high} also for larger ones.
+   */
+  static float near(float value, float low, float high) {
+    return Math.max(low, Math.min(high, (value + ROUNDER) - ROUNDER));
+  }
+}
