@@ -78,7 +78,7 @@ public final class CudaCodec {
   private void rectangles(
       Tensor x, CudaGroups groups, Tensor amax, Optional<Tensor> extremes, Tensor strange) {
     long chunks = (long) groups.rows() * Math.ceilDiv(groups.columns(), 8);
-    int threads = 32 * (int) Math.clamp(Math.ceilDiv(chunks, 32L), 1, 8);
+    int threads = 32 * Math.clamp(Math.ceilDiv(chunks, 32L), 1, 8);
     scaling()
         .launch(
             "rectangles_" + CudaBackend.suffix(x.dtype()),
