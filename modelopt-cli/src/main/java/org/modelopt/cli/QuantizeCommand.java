@@ -1,5 +1,7 @@
 package org.modelopt.cli;
 
+import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
@@ -10,6 +12,7 @@ import org.modelopt.export.write.ExportResult;
 import org.modelopt.job.JobOptions;
 import org.modelopt.models.HfModel;
 import org.modelopt.quantize.QuantizedModel;
+import org.modelopt.report.ReportFiles;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -25,7 +28,8 @@ import tools.jackson.databind.node.ObjectNode;
     mixinStandardHelpOptions = true,
     footer = {
       "",
-      "The output appears complete and checked, or not at all.",
+      "The output appears complete and checked, or not at all. What it cost each layer stands in",
+      "OUT.report/report.html, a page to open in a browser, and in report.json beside it.",
       "",
       "Examples:",
       "  modelopt quantize --model Llama-3.2-1B --config FP8_DEFAULT --calib chat.jsonl \\",
@@ -51,6 +55,7 @@ final class QuantizeCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     Terminal terminal = Terminal.of(spec);
+    JobReport report = new JobReport(spec.commandLine().getParseResult().originalArgs());
     List<Config> configs = config.configs();
     JobOptions options = journal.addTo(job.options(terminal.progress(json), Optional.empty()));
     try (HfModel opened = model.open()) {
@@ -61,7 +66,10 @@ final class QuantizeCommand implements Callable<Integer> {
               .sum());
       List<QuantizedModel> quantized =
           ModelOpt.quantize(opened, configs, calibration.data(opened), options);
+      report.ended("calibrate");
       List<ExportResult> results = export.write(quantized, options);
+      report.ended("export");
+      List<Path> reports = reports(report, quantized, results, options);
       if (json) {
         terminal.line(Json.text(asJson(quantized, results)));
       } else {
@@ -69,6 +77,7 @@ final class QuantizeCommand implements Callable<Integer> {
         for (int i = 0; i < results.size(); i++) {
           if (i % kinds == 0) {
             terminal.line(quantized.get(i / kinds).summary().stripTrailing());
+            terminal.line("%-12s%s".formatted("report", reports.get(i / kinds)));
           }
           print(terminal, results.get(i));
         }
@@ -77,11 +86,29 @@ final class QuantizeCommand implements Callable<Integer> {
     return 0;
   }
 
+  /** One report for each config, beside its first export. */
+  private static List<Path> reports(
+      JobReport report,
+      List<QuantizedModel> quantized,
+      List<ExportResult> results,
+      JobOptions options) {
+    List<Path> written = new ArrayList<>();
+    int kinds = results.size() / quantized.size();
+    for (int i = 0; i < quantized.size(); i++) {
+      ExportResult first = results.get(i * kinds);
+      written.add(
+          report
+              .write(quantized.get(i), first.tensorBytes(), first.path(), options)
+              .resolve(ReportFiles.HTML));
+    }
+    return written;
+  }
+
   static void print(Terminal terminal, ExportResult result) {
-    terminal.line("%-12s%s".formatted("format", result.format()));
-    terminal.line("%-12s%s".formatted("size", Sizes.bytes(result.tensorBytes())));
-    terminal.line("%-12s%s".formatted("verified", result.report().summary()));
-    terminal.line("%-12s%s".formatted("written to", result.path()));
+    terminal.entry("format", result.format());
+    terminal.entry("size", Sizes.bytes(result.tensorBytes()));
+    terminal.entry("verified", result.report().summary());
+    terminal.entry("written to", result.path());
   }
 
   private ObjectNode asJson(List<QuantizedModel> quantized, List<ExportResult> results) {

@@ -22,6 +22,8 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.modelopt.models.pocket.PocketModel;
+import org.modelopt.report.Report;
+import org.modelopt.report.ReportFiles;
 import org.modelopt.safetensors.SafetensorsFile;
 import org.modelopt.tensor.DType;
 import tools.jackson.databind.JsonNode;
@@ -67,6 +69,36 @@ class QuantizeCommandTest {
     assertEquals(0, eval.exit(), eval.err());
     assertTrue(
         eval.lastLine().matches("perplexity \\d+\\.\\d{4} over 126 tokens"), eval.lastLine());
+  }
+
+  @Test
+  void reportsOnEveryLinearBesideTheExportAndComparesReports() throws IOException {
+    assertEquals(0, CommandRun.quantize(model, out("fp8"), "--export", "hf").exit());
+    Report report = ReportFiles.read(out("fp8.report"));
+    assertEquals("FP8_DEFAULT", report.config());
+    assertEquals(28, report.linears().size());
+    for (Report.Linear linear : report.linears()) {
+      // E4M3 has 3 bits of mantissa: 7.1e-4 on anything smooth.
+      assertEquals(7.1e-4, linear.weightError().orElseThrow(), 1e-4, linear.name());
+    }
+    assertEquals(16, report.activations().size());
+    assertTrue(
+        report.activations().stream().anyMatch(input -> !input.outlierChannels().isEmpty()),
+        "the pocket model has outlier channels");
+    assertEquals(List.of("calibrate", "export"), phases(report));
+    Path page = directory.resolve("both.html");
+    CommandRun compare =
+        CommandRun.of("compare", out("fp8.report"), out("fp8.report"), "--html", page);
+    assertEquals(0, compare.exit(), compare.err());
+    assertTrue(compare.out().contains("FP8_DEFAULT"), compare.out());
+    assertTrue(Files.size(page) > Files.size(out("fp8.report").resolve("report.html")));
+    CommandRun missing = CommandRun.of("compare", out("fp8.report"), out("nothing"));
+    assertEquals(1, missing.exit());
+    assertTrue(missing.err().contains("does not exist"), missing.err());
+  }
+
+  private static List<String> phases(Report report) {
+    return report.phases().stream().map(Report.Phase::name).toList();
   }
 
   private Path writeText(String text) {

@@ -144,7 +144,7 @@ public final class Weights {
   }
 
   /** The weight of a form as it takes part in a product; F32 if quantized. */
-  static Tensor simulated(LinearForm form, Pass pass, Arena arena) {
+  public static Tensor simulated(LinearForm form, Pass pass, Arena arena) {
     return switch (form.weight()) {
       case LinearForm.Plain(Tensor tensor) -> tensor;
       case LinearForm.Quantized(QuantizedTensor codes, Optional<Quantization> second) -> {

@@ -5,7 +5,6 @@ import java.util.Optional;
 import org.modelopt.formats.codec.Bits;
 import org.modelopt.formats.internal.Encoding;
 import org.modelopt.formats.internal.Kernels;
-import org.modelopt.formats.internal.Kernels.Direct;
 import org.modelopt.formats.internal.ScalarKernels;
 import org.modelopt.formats.internal.Strip;
 import org.modelopt.numeric.Arithmetic;
@@ -65,12 +64,6 @@ final class CodePass {
     Matrix x = grid.x();
     long at = x.byteOffset(row, column);
     long outAt = codeOffset(grid, row, column);
-    if (plain) {
-      Direct direct = kernels.encodeDirect(encoding, strip, x.dtype(), x.segment(), at, out, outAt);
-      if (direct == Direct.DONE) {
-        return;
-      }
-    }
     float amax = kernels.load(strip, x.dtype(), x.segment(), at);
     boolean finite = amax <= Float.MAX_VALUE;
     if (!finite) {

@@ -13,16 +13,6 @@ import org.modelopt.tensor.DType;
  * Implementations hold no state and are used by many threads.
  */
 public interface Kernels {
-  /** What {@link #encodeDirect} did. */
-  enum Direct {
-    /** Nothing: this implementation has no direct loop for the request. */
-    UNSUPPORTED,
-    /** Codes are written. */
-    DONE,
-    /** There are elements that are NaN or infinite; what was written is undefined. */
-    NON_FINITE
-  }
-
   /** Name of the rung for logs. */
   String description();
 
@@ -55,7 +45,10 @@ public interface Kernels {
    */
   boolean divisors(Strip strip, float globalScale, float steps);
 
-  /** Elements to {@code strip.x}; returns their largest magnitude as {@link #amax} does. */
+  /**
+   * Elements to {@code strip.x}, and {@code strip.narrow}; returns their largest magnitude as
+   * {@link #amax} does.
+   */
   float load(Strip strip, DType dtype, MemorySegment segment, long offset);
 
   /**
@@ -67,21 +60,8 @@ public interface Kernels {
   /** {@code x = x / divisor}, rounded to float32 and then to {@code dtype}; the first divisor. */
   void divide(Strip strip, DType dtype);
 
-  /** Codes nearest to {@code x / divisor}. */
+  /** Codes nearest to {@code x / divisor}; changes {@code x}. */
   void encode(Encoding encoding, Strip strip);
-
-  /**
-   * Codes of elements in memory straight to packed codes in memory, where there is a loop for it.
-   * The first code starts a byte.
-   */
-  Direct encodeDirect(
-      Encoding encoding,
-      Strip strip,
-      DType dtype,
-      MemorySegment segment,
-      long offset,
-      MemorySegment out,
-      long outOffset);
 
   /** {@code x = value(code) * divisor}; what a finite code stands for stays finite. */
   void decode(Encoding encoding, Strip strip);

@@ -174,17 +174,18 @@ public final class ScalarKernels implements Kernels {
 
   @Override
   public void encode(Encoding encoding, Strip strip) {
-    for (int g = 0; g < strip.groups(); g++) {
-      encode(encoding, strip, g, strip.start(g), strip.end(g));
-    }
+    encodeFrom(encoding, strip, 0);
   }
 
-  /** Codes of the elements {@code from} to {@code to}, which are in group {@code g}. */
-  static void encode(Encoding encoding, Strip strip, int g, int from, int to) {
-    float divisor = strip.divisor[g];
-    int zeroPoint = strip.zeroPoint[g];
-    for (int i = from; i < to; i++) {
-      strip.codes[i] = (byte) code(encoding, strip.x[i] / divisor, zeroPoint);
+  /** Codes of the elements from {@code from} on. */
+  static void encodeFrom(Encoding encoding, Strip strip, int from) {
+    int i = from;
+    for (int g = strip.groupOf(from); i < strip.n(); g++) {
+      float divisor = strip.divisor[g];
+      int zeroPoint = strip.zeroPoint[g];
+      for (; i < strip.end(g); i++) {
+        strip.codes[i] = (byte) code(encoding, strip.x[i] / divisor, zeroPoint);
+      }
     }
   }
 
@@ -236,38 +237,27 @@ public final class ScalarKernels implements Kernels {
   }
 
   @Override
-  public Direct encodeDirect(
-      Encoding encoding,
-      Strip strip,
-      DType dtype,
-      MemorySegment segment,
-      long offset,
-      MemorySegment out,
-      long outOffset) {
-    return Direct.UNSUPPORTED;
-  }
-
-  @Override
   public void decode(Encoding encoding, Strip strip) {
-    for (int g = 0; g < strip.groups(); g++) {
-      decode(encoding, strip, g, strip.start(g), strip.end(g));
-    }
+    decodeFrom(encoding, strip, 0);
   }
 
-  /** Values of the codes {@code from} to {@code to}, which are in group {@code g}. */
-  static void decode(Encoding encoding, Strip strip, int g, int from, int to) {
-    float divisor = strip.divisor[g];
-    int zeroPoint = strip.zeroPoint[g];
-    for (int i = from; i < to; i++) {
-      float value =
-          switch (encoding.format()) {
-            case FloatFormat f -> FloatCodec.decode(f, strip.codes[i]);
-            case IntFormat f -> IntCodec.decode(f, strip.codes[i], zeroPoint);
-            case CodebookFormat f -> CodebookCodec.decode(f, strip.codes[i]);
-          };
-      float product = value * divisor;
-      boolean overflow = Float.isInfinite(product) && !Float.isInfinite(value);
-      strip.x[i] = overflow ? Math.copySign(Float.MAX_VALUE, product) : product;
+  /** Values of the codes from {@code from} on. */
+  static void decodeFrom(Encoding encoding, Strip strip, int from) {
+    int i = from;
+    for (int g = strip.groupOf(from); i < strip.n(); g++) {
+      float divisor = strip.divisor[g];
+      int zeroPoint = strip.zeroPoint[g];
+      for (; i < strip.end(g); i++) {
+        float value =
+            switch (encoding.format()) {
+              case FloatFormat f -> FloatCodec.decode(f, strip.codes[i]);
+              case IntFormat f -> IntCodec.decode(f, strip.codes[i], zeroPoint);
+              case CodebookFormat f -> CodebookCodec.decode(f, strip.codes[i]);
+            };
+        float product = value * divisor;
+        boolean overflow = Float.isInfinite(product) && !Float.isInfinite(value);
+        strip.x[i] = overflow ? Math.copySign(Float.MAX_VALUE, product) : product;
+      }
     }
   }
 

@@ -10,10 +10,10 @@ package org.modelopt.formats.internal;
  */
 public final class Strip {
   /**
-   * Most elements of a strip. Small enough that the processor's prefetching reaches into the next
-   * strip while this one is computed, large enough that the work around a strip does not count.
+   * Most elements of a strip. Small enough for the first-level cache, large enough that the work
+   * around a strip does not count.
    */
-  public static final int CAPACITY = 512;
+  public static final int CAPACITY = 2048;
 
   /** Room behind the last element, so that loops need not stop exactly there. */
   private static final int SLACK = 64;
@@ -26,6 +26,12 @@ public final class Strip {
   /** Room for a copy of the elements. */
   public final float[] y = new float[LENGTH];
 
+  /**
+   * Whether the elements were bfloat16 or binary16 and below 2^60, so that quotients can be made
+   * from products. Set by {@link Kernels#load}.
+   */
+  public boolean narrow;
+
   /** Their codes, each in the low bits of a byte. */
   public final byte[] codes = new byte[LENGTH];
 
@@ -37,6 +43,12 @@ public final class Strip {
 
   /** What the elements of each group are divided by; never zero. */
   public final float[] divisor = new float[LENGTH];
+
+  /** Room for one over each divisor. */
+  public final float[] reciprocal = new float[LENGTH];
+
+  /** Room for largest magnitudes of 16-bit elements. */
+  public final short[] peaks = new short[LENGTH];
 
   /** Zero point of each group; zero for formats without. */
   public final int[] zeroPoint = new int[LENGTH];
@@ -81,6 +93,11 @@ public final class Strip {
   /** Number of groups. */
   public int groups() {
     return n == 0 ? 0 : 1 + Math.ceilDiv(n - head, group);
+  }
+
+  /** Group of an element. */
+  public int groupOf(int index) {
+    return index < head ? 0 : 1 + (index - head) / group;
   }
 
   /** First element of group {@code index}. */

@@ -54,7 +54,7 @@ final class VectorAmax {
     return larger(most, SCALAR.amax(dtype, segment, at, n - (at - offset) / 2));
   }
 
-  private static ShortVector magnitudes16(MemorySegment segment, long at) {
+  static ShortVector magnitudes16(MemorySegment segment, long at) {
     return ShortVector.fromMemorySegment(SHORTS, segment, at, LITTLE).lanewise(AND, MAGNITUDE_16);
   }
 
@@ -90,7 +90,7 @@ final class VectorAmax {
     return Float.intBitsToFloat(Math.max(Float.floatToRawIntBits(a), Float.floatToRawIntBits(b)));
   }
 
-  private static float toFloat(DType dtype, short bits) {
+  static float toFloat(DType dtype, short bits) {
     return dtype == DType.BF16 ? Float.intBitsToFloat(bits << 16) : Float.float16ToFloat(bits);
   }
 
@@ -101,7 +101,9 @@ final class VectorAmax {
     int bytes = dtype.bits() >>> 3;
     int whole = strip.head() < strip.group() ? 0 : strip.n() / strip.group();
     int done = 0;
-    if (dtype != DType.F32 && strip.group() % GROUP_SHORTS.length() == 0) {
+    if (dtype != DType.F32 && GroupPeaks.suits(strip)) {
+      done = GroupPeaks.amaxOfGroups(strip, whole, dtype, segment, offset);
+    } else if (dtype != DType.F32 && strip.group() % GROUP_SHORTS.length() == 0) {
       groups16(strip, whole, dtype, segment, offset);
       done = whole;
     } else if (dtype == DType.F32 && strip.group() % INTS.length() == 0) {

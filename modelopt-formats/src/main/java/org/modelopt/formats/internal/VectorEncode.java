@@ -1,18 +1,19 @@
 package org.modelopt.formats.internal;
 
-import static jdk.incubator.vector.VectorOperators.AND;
 import static jdk.incubator.vector.VectorOperators.GT;
 import static jdk.incubator.vector.VectorOperators.LSHR;
 import static jdk.incubator.vector.VectorOperators.XOR;
 import static org.modelopt.formats.internal.VectorShapes.FLOATS;
 import static org.modelopt.formats.internal.VectorShapes.INTS;
 import static org.modelopt.formats.internal.VectorShapes.LANES;
-import static org.modelopt.formats.internal.VectorShapes.floats;
+import static org.modelopt.formats.internal.VectorShapes.QUARTER_BYTES;
 import static org.modelopt.formats.internal.VectorShapes.ints;
 import static org.modelopt.formats.internal.VectorShapes.narrowToBytes;
 
+import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorOperators;
 import org.modelopt.formats.codec.CodebookCodec;
 import org.modelopt.formats.codec.FloatCodec;
 import org.modelopt.formats.internal.Encoding.Variant;
@@ -21,8 +22,11 @@ import org.modelopt.numeric.FloatFormat;
 import org.modelopt.numeric.IntFormat;
 
 /**
- * Codes of the floats of a strip. In each group whole vectors come first; what is left is done by
- * the scalar form.
+ * Codes of the floats of a strip: first all quotients, then their codes. What is left behind whole
+ * vectors is done by the plain form.
+ *
+ * <p>Hot loops are written out, here and in the other classes: a call that takes or returns vectors
+ * and that the compiler chooses not to inline allocates them.
  */
 final class VectorEncode {
   /**
@@ -34,81 +38,92 @@ final class VectorEncode {
   /** The bits of {@link #ROUNDER}. */
   static final int ROUNDER_BITS = 0x4B400000;
 
+  private static final ScalarKernels SCALAR = new ScalarKernels();
+
   private VectorEncode() {}
 
   static void encode(Encoding encoding, Strip strip) {
+    if (!VectorGroups.suit(strip)) {
+      SCALAR.encode(encoding, strip);
+      return;
+    }
+    int done = VectorGroups.wholeVectors(strip);
+    VectorGroups.divide(strip);
     switch (encoding.format()) {
+      case FloatFormat f when encoding.variant() == Variant.TIES_TOWARD_ZERO ->
+          levels(strip, done, LevelTable.ofTiesTowardZero(f));
       case FloatFormat f -> {
-        if (encoding.variant() == Variant.TIES_TOWARD_ZERO) {
-          levels(encoding, strip, LevelTable.ofTiesTowardZero(f));
-        } else if (encoding.powerOfTwoScales()) {
-          floatProducts(encoding, strip, FloatConstants.of(f));
-        } else {
-          floatQuotients(encoding, strip, FloatConstants.of(f));
+        if (encoding.variant() == Variant.POSITIVE_ZERO) {
+          addZero(strip, done);
         }
+        floatCodes(strip, done, FloatConstants.of(f));
       }
-      case IntFormat f -> ints8(encoding, strip, f);
-      case CodebookFormat f -> levels(encoding, strip, LevelTable.of(f));
+      case IntFormat f -> intCodes(strip, done, f);
+      case CodebookFormat f -> levels(strip, done, LevelTable.of(f));
+    }
+    ScalarKernels.encodeFrom(encoding, strip, done);
+  }
+
+  /** Makes negative zeros positive. */
+  private static void addZero(Strip strip, int end) {
+    for (int i = 0; i < end; i += LANES) {
+      FloatVector.fromArray(FLOATS, strip.x, i).add(0f).intoArray(strip.x, i);
     }
   }
 
-  private static void floatQuotients(Encoding encoding, Strip strip, FloatConstants c) {
-    // Adding -0 changes nothing; adding +0 makes -0 positive.
-    FloatVector zero = floats(encoding.variant() == Variant.POSITIVE_ZERO ? 0f : -0f);
-    for (int g = 0; g < strip.groups(); g++) {
-      FloatVector divisor = floats(strip.divisor[g]);
-      int end = strip.end(g);
-      int i = strip.start(g);
-      for (; i <= end - LANES; i += LANES) {
-        FloatVector quotient = FloatVector.fromArray(FLOATS, strip.x, i).div(divisor).add(zero);
-        narrowToBytes(VectorFloats.codes(quotient, c)).intoArray(strip.codes, i);
-      }
-      ScalarKernels.encode(encoding, strip, g, i, end);
+  /** See {@link FloatConstants}. */
+  private static void floatCodes(Strip strip, int end, FloatConstants c) {
+    float[] x = strip.x;
+    byte[] codes = strip.codes;
+    IntVector magnitudeMask = IntVector.broadcast(INTS, 0x7FFFFFFF);
+    IntVector exponentMask = IntVector.broadcast(INTS, 0x7F800000);
+    IntVector maxBits = IntVector.broadcast(INTS, c.maxBits());
+    IntVector minExponent = IntVector.broadcast(INTS, c.minExponent());
+    IntVector roundingBits = IntVector.broadcast(INTS, c.roundingBits());
+    IntVector signMask = IntVector.broadcast(INTS, c.signMask());
+    int shift = c.shift();
+    int signShift = c.signShift();
+    for (int i = 0; i < end; i += LANES) {
+      IntVector bits = FloatVector.fromArray(FLOATS, x, i).reinterpretAsInts();
+      IntVector a = bits.and(magnitudeMask).min(maxBits);
+      IntVector e = a.and(exponentMask).max(minExponent);
+      FloatVector rounder = e.add(roundingBits).reinterpretAsFloats();
+      IntVector rounded = a.reinterpretAsFloats().add(rounder).reinterpretAsInts();
+      IntVector magnitude = rounded.add(e.lanewise(LSHR, shift));
+      IntVector sign = bits.lanewise(LSHR, signShift).and(signMask);
+      ByteVector narrow =
+          (ByteVector) magnitude.or(sign).convertShape(VectorOperators.I2B, QUARTER_BYTES, 0);
+      narrow.intoArray(codes, i);
     }
   }
 
-  /** With powers of two for scales: the reciprocal is exact, and so is the product with it. */
-  private static void floatProducts(Encoding encoding, Strip strip, FloatConstants c) {
-    for (int g = 0; g < strip.groups(); g++) {
-      FloatVector factor = floats(1f / strip.divisor[g]);
-      int end = strip.end(g);
-      int i = strip.start(g);
-      for (; i <= end - LANES; i += LANES) {
-        FloatVector quotient = FloatVector.fromArray(FLOATS, strip.x, i).mul(factor);
-        narrowToBytes(VectorFloats.codes(quotient, c)).intoArray(strip.codes, i);
-      }
-      ScalarKernels.encode(encoding, strip, g, i, end);
+  private static void intCodes(Strip strip, int end, IntFormat f) {
+    int shift = VectorGroups.shift(strip);
+    float[] x = strip.x;
+    byte[] codes = strip.codes;
+    int[] zeroPoints = strip.zeroPoint;
+    FloatVector rounder = FloatVector.broadcast(FLOATS, ROUNDER);
+    IntVector mask = IntVector.broadcast(INTS, (1 << f.bits()) - 1);
+    int low = ROUNDER_BITS + f.min();
+    int high = ROUNDER_BITS + f.max();
+    for (int i = 0; i < end; i += LANES) {
+      int zero = zeroPoints[i >>> shift];
+      IntVector steps = FloatVector.fromArray(FLOATS, x, i).add(rounder).reinterpretAsInts();
+      IntVector whole =
+          steps
+              .max(IntVector.broadcast(INTS, low - zero))
+              .min(IntVector.broadcast(INTS, high - zero))
+              .add(IntVector.broadcast(INTS, zero));
+      ByteVector narrow =
+          (ByteVector) whole.and(mask).convertShape(VectorOperators.I2B, QUARTER_BYTES, 0);
+      narrow.intoArray(codes, i);
     }
   }
 
-  private static void ints8(Encoding encoding, Strip strip, IntFormat f) {
-    int mask = (1 << f.bits()) - 1;
-    for (int g = 0; g < strip.groups(); g++) {
-      FloatVector divisor = floats(strip.divisor[g]);
-      int zeroPoint = strip.zeroPoint[g];
-      IntVector low = ints(ROUNDER_BITS + f.min() - zeroPoint);
-      IntVector high = ints(ROUNDER_BITS + f.max() - zeroPoint);
-      int end = strip.end(g);
-      int i = strip.start(g);
-      for (; i <= end - LANES; i += LANES) {
-        FloatVector quotient = FloatVector.fromArray(FLOATS, strip.x, i).div(divisor);
-        IntVector whole = quotient.add(ROUNDER).reinterpretAsInts().max(low).min(high);
-        narrowToBytes(whole.add(zeroPoint).lanewise(AND, mask)).intoArray(strip.codes, i);
-      }
-      ScalarKernels.encode(encoding, strip, g, i, end);
-    }
-  }
-
-  private static void levels(Encoding encoding, Strip strip, LevelTable table) {
-    for (int g = 0; g < strip.groups(); g++) {
-      FloatVector divisor = floats(strip.divisor[g]);
-      int end = strip.end(g);
-      int i = strip.start(g);
-      for (; i <= end - LANES; i += LANES) {
-        FloatVector quotient = FloatVector.fromArray(FLOATS, strip.x, i).div(divisor);
-        narrowToBytes(table.codes(count(quotient, table.thresholds()))).intoArray(strip.codes, i);
-      }
-      ScalarKernels.encode(encoding, strip, g, i, end);
+  private static void levels(Strip strip, int end, LevelTable table) {
+    for (int i = 0; i < end; i += LANES) {
+      FloatVector quotient = FloatVector.fromArray(FLOATS, strip.x, i);
+      narrowToBytes(table.codes(count(quotient, table.thresholds()))).intoArray(strip.codes, i);
     }
   }
 

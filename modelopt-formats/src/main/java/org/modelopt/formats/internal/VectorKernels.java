@@ -92,18 +92,6 @@ public final class VectorKernels implements Kernels {
   }
 
   @Override
-  public Direct encodeDirect(
-      Encoding encoding,
-      Strip strip,
-      DType dtype,
-      MemorySegment segment,
-      long offset,
-      MemorySegment out,
-      long outOffset) {
-    return VectorDirect.encode(encoding, strip, dtype, segment, offset, out, outOffset);
-  }
-
-  @Override
   public void decode(Encoding encoding, Strip strip) {
     VectorDecode.decode(encoding, strip);
   }

@@ -8,11 +8,11 @@ import static org.modelopt.formats.internal.VectorShapes.BYTES;
 import static org.modelopt.formats.internal.VectorShapes.FLOATS;
 import static org.modelopt.formats.internal.VectorShapes.HALF_BYTES;
 import static org.modelopt.formats.internal.VectorShapes.HALF_SHORTS;
+import static org.modelopt.formats.internal.VectorShapes.INTS;
 import static org.modelopt.formats.internal.VectorShapes.LANES;
 import static org.modelopt.formats.internal.VectorShapes.LITTLE;
 import static org.modelopt.formats.internal.VectorShapes.SHORTS;
 import static org.modelopt.formats.internal.VectorShapes.ints;
-import static org.modelopt.formats.internal.VectorShapes.narrowToBytes;
 import static org.modelopt.formats.internal.VectorShapes.narrowToShorts;
 import static org.modelopt.formats.internal.VectorShapes.widen;
 
@@ -45,11 +45,14 @@ final class VectorMemory {
   private VectorMemory() {}
 
   static float load(Strip strip, DType dtype, MemorySegment segment, long offset) {
-    return switch (dtype) {
-      case BF16 -> loadBf16(strip, segment, offset);
-      case F16 -> loadF16(strip, segment, offset);
-      default -> loadF32(strip, segment, offset);
-    };
+    float amax =
+        switch (dtype) {
+          case BF16 -> loadBf16(strip, segment, offset);
+          case F16 -> loadF16(strip, segment, offset);
+          default -> loadF32(strip, segment, offset);
+        };
+    strip.narrow = dtype != DType.F32 && amax < 0x1p60f;
+    return amax;
   }
 
   private static float loadF32(Strip strip, MemorySegment segment, long offset) {
@@ -68,13 +71,15 @@ final class VectorMemory {
   private static float loadBf16(Strip strip, MemorySegment segment, long offset) {
     int n = strip.n();
     float[] x = strip.x;
-    IntVector max = ints(0);
+    IntVector magnitudeMask = IntVector.broadcast(INTS, MAGNITUDE);
+    IntVector max = IntVector.zero(INTS);
     int i = 0;
     for (; i <= n - LANES; i += LANES) {
       ShortVector shorts =
           ShortVector.fromMemorySegment(HALF_SHORTS, segment, offset + 2L * i, LITTLE);
-      IntVector bits = widen(shorts).lanewise(LSHL, 16);
-      max = max.max(bits.lanewise(AND, MAGNITUDE));
+      IntVector wide = (IntVector) shorts.convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0);
+      IntVector bits = wide.lanewise(LSHL, 16);
+      max = max.max(bits.and(magnitudeMask));
       bits.reinterpretAsFloats().intoArray(x, i);
     }
     for (int j = i; j < n; j++) {
@@ -123,13 +128,18 @@ final class VectorMemory {
   private static void storeBf16(Strip strip, MemorySegment segment, long offset) {
     int n = strip.n();
     float[] x = strip.x;
-    IntVector max = ints(0);
+    IntVector magnitudeMask = IntVector.broadcast(INTS, MAGNITUDE);
+    IntVector one = IntVector.broadcast(INTS, 1);
+    IntVector half = IntVector.broadcast(INTS, 0x7FFF);
+    IntVector max = IntVector.zero(INTS);
     int i = 0;
     for (; i <= n - LANES; i += LANES) {
-      FloatVector v = FloatVector.fromArray(FLOATS, x, i);
-      max = max.max(v.reinterpretAsInts().lanewise(AND, MAGNITUDE));
-      IntVector rounded = VectorFloats.toBf16(v).lanewise(LSHR, 16);
-      narrowToShorts(rounded).intoMemorySegment(segment, offset + 2L * i, LITTLE);
+      IntVector bits = FloatVector.fromArray(FLOATS, x, i).reinterpretAsInts();
+      max = max.max(bits.and(magnitudeMask));
+      IntVector odd = bits.lanewise(LSHR, 16).and(one);
+      IntVector rounded = bits.add(odd).add(half).lanewise(LSHR, 16);
+      ShortVector shorts = (ShortVector) rounded.convertShape(VectorOperators.I2S, HALF_SHORTS, 0);
+      shorts.intoMemorySegment(segment, offset + 2L * i, LITTLE);
     }
     int from = max.reduceLanes(MAX) > ABOVE_BF16 ? 0 : i;
     storeFrom(strip, from, DType.BF16, segment, offset);
@@ -171,8 +181,9 @@ final class VectorMemory {
     int i = 0;
     for (; i <= n - step; i += step) {
       ShortVector pairs = ByteVector.fromArray(BYTES, strip.codes, i).reinterpretAsShorts();
-      ShortVector joined = pairs.lanewise(VectorOperators.OR, pairs.lanewise(LSHR, 4));
-      narrowToBytes(joined).intoMemorySegment(out, offset + i / 2, LITTLE);
+      ShortVector joined = pairs.or(pairs.lanewise(LSHR, 4));
+      ByteVector bytes = (ByteVector) joined.convertShape(VectorOperators.S2B, HALF_BYTES, 0);
+      bytes.intoMemorySegment(out, offset + i / 2, LITTLE);
     }
     ScalarKernels.pack(strip, i, 4, out, offset + i / 2);
   }

@@ -31,6 +31,10 @@ final class VectorShapes {
   /** As many shorts as {@link #INTS} has lanes. */
   static final VectorSpecies<Short> HALF_SHORTS = VectorSpecies.of(short.class, HALF);
 
+  /** As many shorts as there are lanes of 64 bits, if {@link #HAS_QUARTER}. */
+  static final VectorSpecies<Short> QUARTER_SHORTS =
+      VectorSpecies.of(short.class, VectorShape.forBitSize(Math.max(64, FULL.vectorBitSize() / 4)));
+
   /** As many bytes as {@link #SHORTS} has lanes. */
   static final VectorSpecies<Byte> HALF_BYTES = VectorSpecies.of(byte.class, HALF);
 
