@@ -87,9 +87,16 @@ __device__ __forceinline__ void store8(float* p, const float* x) {
 }
 __device__ __forceinline__ void store8(bf16* p, const float* x) {
   u32 w[4];
+  bool nan = false;
 #pragma unroll
   for (int i = 0; i < 4; i++) {
-    w[i] = bf16Bits(x[2 * i]) | bf16Bits(x[2 * i + 1]) << 16;
+    asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(w[i]) : "f"(x[2 * i + 1]), "f"(x[2 * i]));
+    nan |= x[2 * i] != x[2 * i] || x[2 * i + 1] != x[2 * i + 1];
+  }
+  if (nan) { // the instruction gives another NaN
+    for (int i = 0; i < 4; i++) {
+      w[i] = bf16Bits(x[2 * i]) | bf16Bits(x[2 * i + 1]) << 16;
+    }
   }
   *(uint4*)p = make_uint4(w[0], w[1], w[2], w[3]);
 }

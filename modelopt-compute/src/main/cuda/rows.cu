@@ -1,16 +1,46 @@
 // Operations on whole rows: RMS norm, rotary embedding, embedding, log-likelihood.
 #include "common.cuh"
 
-// One block per row. flags: 1 = weight stands for 1 + w, 2 = weight applied before rounding.
+// One block per row. flags: 1 = weight stands for 1 + w, 2 = weight applied before rounding. A thread keeps up to KEPT
+// times eight elements; longer rows are read twice.
+template <typename T>
+__device__ __forceinline__ void normalize(const T* weight, T* y, int i, int c, bool vec, float inverse, int flags,
+                                          float* v) {
+  float w[8];
+  take8(weight, i, c, vec, w);
+#pragma unroll
+  for (int j = 0; j < 8; j++) {
+    float factor = flags & 1 ? 1 + w[j] : w[j];
+    float normal = v[j] * inverse;
+    v[j] = flags & 2 ? normal * factor : rounded<T>(normal) * rounded<T>(factor);
+  }
+  give8(y, i, c, vec, v);
+}
+
 template <typename T>
 __device__ __forceinline__ void rmsNorm(const T* x, const T* weight, T* y, int c, float epsilon, int flags) {
+  const int KEPT = 2;
   __shared__ float room[32];
   bool vec = (c & 7) == 0;
-  i64 row = (i64)blockIdx.x * c;
+  x += (i64)blockIdx.x * c;
+  y += (i64)blockIdx.x * c;
+  int step = 8 * blockDim.x;
+  float kept[KEPT][8];
   float sum = 0;
-  for (int i = 8 * threadIdx.x; i < c; i += 8 * blockDim.x) {
+#pragma unroll
+  for (int k = 0; k < KEPT; k++) {
+    int i = 8 * threadIdx.x + k * step;
+    if (i < c) {
+      take8(x, i, c, vec, kept[k]);
+#pragma unroll
+      for (int j = 0; j < 8; j++) {
+        sum = fmaf(kept[k][j], kept[k][j], sum);
+      }
+    }
+  }
+  for (int i = 8 * threadIdx.x + KEPT * step; i < c; i += step) {
     float v[8];
-    take8(x + row, i, c, vec, v);
+    take8(x, i, c, vec, v);
 #pragma unroll
     for (int j = 0; j < 8; j++) {
       sum = fmaf(v[j], v[j], sum);
@@ -18,18 +48,17 @@ __device__ __forceinline__ void rmsNorm(const T* x, const T* weight, T* y, int c
   }
   float mean = blockSum(sum, room) / c;
   float inverse = 1 / sqrtf(mean + epsilon);
-  bool wide = flags & 2;
-  for (int i = 8 * threadIdx.x; i < c; i += 8 * blockDim.x) {
-    float v[8], w[8];
-    take8(x + row, i, c, vec, v);
-    take8(weight, i, c, vec, w);
 #pragma unroll
-    for (int j = 0; j < 8; j++) {
-      float factor = flags & 1 ? 1 + w[j] : w[j];
-      float normal = v[j] * inverse;
-      v[j] = wide ? normal * factor : rounded<T>(normal) * rounded<T>(factor);
+  for (int k = 0; k < KEPT; k++) {
+    int i = 8 * threadIdx.x + k * step;
+    if (i < c) {
+      normalize(weight, y, i, c, vec, inverse, flags, kept[k]);
     }
-    give8(y + row, i, c, vec, v);
+  }
+  for (int i = 8 * threadIdx.x + KEPT * step; i < c; i += step) {
+    float v[8];
+    take8(x, i, c, vec, v);
+    normalize(weight, y, i, c, vec, inverse, flags, v);
   }
 }
 

@@ -113,6 +113,26 @@ final class HostQuantizer implements Quantizer {
     return scales;
   }
 
+  /** Refuses scales and zero points that are none. */
+  void checkValues(Scales scales) {
+    Strip strip = new Strip();
+    Tensor values = scales.values();
+    for (long first = 0; first < values.shape().elements(); first += Strip.CAPACITY) {
+      strip.reset((int) Math.min(Strip.CAPACITY, values.shape().elements() - first), 1);
+      kernels.loadScales(strip, spec.scaleFormat(), values.segment(), first);
+      for (int g = 0; g < strip.groups(); g++) {
+        Checks.scale(spec, strip.scale[g], first + g);
+      }
+    }
+    scales
+        .zeroPoints()
+        .ifPresent(points -> {
+          for (long i = 0; i < points.shape().elements(); i++) {
+            Checks.zeroPoint(spec, points.segment().getAtIndex(Tensor.INT, i), i);
+          }
+        });
+  }
+
   @Override
   public void quantize(Matrix x, Scales scales, Tensor codes) {
     Checks.scales(spec, x, scales);

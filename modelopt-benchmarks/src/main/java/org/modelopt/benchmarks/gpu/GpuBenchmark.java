@@ -49,7 +49,8 @@ public final class GpuBenchmark {
         Arena arena = Arena.ofShared()) {
       System.out.println(gpu.description());
       GpuBenchmark benchmark = new GpuBenchmark(gpu, scope, arena);
-      benchmark.memory();
+      double copy = benchmark.memory();
+      new QuantizerBenchmark(gpu, benchmark.clock, copy, System.out).run(benchmark::random);
       benchmark.layer();
     }
   }

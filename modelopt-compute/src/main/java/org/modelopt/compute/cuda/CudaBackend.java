@@ -317,7 +317,7 @@ public final class CudaBackend implements Backend {
 
   /** A block per row, of as many threads as have something to do. */
   static Grid rowGrid(long rows, int columns) {
-    int warps = Math.clamp(Math.ceilDiv(columns, 32 * PER_THREAD), 1, 16);
+    int warps = Math.clamp(Math.ceilDiv(columns, 2 * 32 * PER_THREAD), 1, 16);
     return Grid.of(rows, 32 * warps);
   }
 

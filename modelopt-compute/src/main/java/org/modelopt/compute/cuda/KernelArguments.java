@@ -56,6 +56,13 @@ public final class KernelArguments {
     return this;
   }
 
+  /** A structure of 64-bit integers. */
+  public KernelArguments int64s(long... values) {
+    int at = place(8 * values.length, 8);
+    MemorySegment.copy(values, 0, memory, ValueLayout.JAVA_LONG, at, values.length);
+    return this;
+  }
+
   private int place(int bytes, int alignment) {
     int at = Math.ceilDiv(end, alignment) * alignment;
     end = at + bytes;

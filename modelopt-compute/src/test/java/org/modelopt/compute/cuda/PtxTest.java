@@ -40,7 +40,7 @@ class PtxTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = "compute")
+  @ValueSource(strings = {"compute", "formats"})
   void everySourceHasItsPtx(String module) throws IOException, NoSuchAlgorithmException {
     assumeTrue(Files.isDirectory(ROOT.resolve("modelopt-" + module)), "not in a source checkout");
     String cuda = "modelopt-%s/src/main/cuda".formatted(module);
@@ -75,7 +75,7 @@ class PtxTest {
         System.getProperty("os.name").equals("Linux")
             && System.getProperty("os.arch").equals("amd64"),
         "the PTX compiler is for Linux on x86-64");
-    for (String module : List.of("compute")) {
+    for (String module : List.of("compute", "formats")) {
       for (Path ptx :
           files(
               "modelopt-%s/src/main/resources/org/modelopt/%s/cuda".formatted(module, module),

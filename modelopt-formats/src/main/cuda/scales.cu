@@ -1,0 +1,180 @@
+// What the elements that share a scale have in common, and the scale that follows.
+#include "quantize.cuh"
+
+// Largest magnitude of n elements, as bits, into a word that holds 0 or an earlier maximum.
+template <typename T> __device__ __forceinline__ void amaxAll(const T* in, i64 n, u32* amax, int* notFinite) {
+  u32 most = 0;
+  bool strange = false;
+  i64 step = 8 * (i64)gridDim.x * blockDim.x;
+#pragma unroll 4
+  for (i64 i = 8 * ((i64)blockIdx.x * blockDim.x + threadIdx.x); i < n; i += step) {
+    float x[8];
+    take8(in, i, n, true, x);
+    u32 here = 0;
+#pragma unroll
+    for (int j = 0; j < 8; j++) {
+      here = max(here, __float_as_uint(x[j]) & 0x7FFFFFFFu);
+    }
+    if (here >= INFINITE) {
+      strange = true;
+      here = 0;
+      for (int j = 0; j < 8; j++) {
+        u32 magnitude = __float_as_uint(x[j]) & 0x7FFFFFFFu;
+        here = magnitude < INFINITE ? max(here, magnitude) : here;
+      }
+    }
+    most = max(most, here);
+  }
+  for (int d = 16; d > 0; d /= 2) {
+    most = max(most, __shfl_xor_sync(~0u, most, d));
+  }
+  if (strange) {
+    *notFinite = 1;
+  }
+  if ((threadIdx.x & 31) == 0 && most > 0) {
+    atomicMax(amax, most);
+  }
+}
+
+// Smallest, largest element and largest magnitude of each rectangle of groupRows by groupColumns, finite ones only; one
+// block each. extremes: [groups, 2], or null.
+template <typename T>
+__device__ __forceinline__ void rectangles(const T* in, i64 rows, i64 columns, int groupRows, int groupColumns,
+                                           int groupsPerRow, float* amax, float* extremes, int* notFinite) {
+  __shared__ float lows[32], highs[32];
+  i64 group = blockIdx.x;
+  i64 top = group / groupsPerRow * groupRows, left = group % groupsPerRow * groupColumns;
+  i64 bottom = min(rows, top + groupRows), right = min(columns, left + groupColumns);
+  float low = __uint_as_float(INFINITE), high = -low;
+  bool strange = false;
+  bool vec = (columns & 7) == 0 && (left & 7) == 0;
+  int width = (int)(right - left + 7) / 8;
+  i64 chunks = (bottom - top) * width;
+  for (i64 k = threadIdx.x; k < chunks; k += blockDim.x) {
+    i64 row = k / width;
+    float x[8];
+    int n = take8(in + (top + row) * columns, left + (k - row * width) * 8, right, vec, x);
+    for (int j = 0; j < n; j++) {
+      bool finite = fabsf(x[j]) <= FLOAT_MAX;
+      strange |= !finite;
+      low = finite ? fminf(low, x[j]) : low;
+      high = finite ? fmaxf(high, x[j]) : high;
+    }
+  }
+  for (int d = 16; d > 0; d /= 2) {
+    low = fminf(low, __shfl_xor_sync(~0u, low, d));
+    high = fmaxf(high, __shfl_xor_sync(~0u, high, d));
+  }
+  if ((threadIdx.x & 31) == 0) {
+    lows[threadIdx.x >> 5] = low;
+    highs[threadIdx.x >> 5] = high;
+  }
+  if (strange) {
+    *notFinite = 1;
+  }
+  __syncthreads();
+  if (threadIdx.x == 0) {
+    for (int i = 1; i < blockDim.x >> 5; i++) {
+      low = fminf(low, lows[i]);
+      high = fmaxf(high, highs[i]);
+    }
+    bool empty = low > high;
+    low = empty ? 0 : low;
+    high = empty ? 0 : high;
+    amax[group] = fmaxf(fabsf(low), fabsf(high));
+    if (extremes != 0) {
+      extremes[2 * group] = low;
+      extremes[2 * group + 1] = high;
+    }
+  }
+}
+
+// The better of two scales for each block of E2M1, by squared errors added up in float64 in order; a thread each.
+template <typename T>
+__device__ __forceinline__ void fourOverSix(const T* in, i64 rows, i64 columns, void* scales, int* notFinite, Spec s) {
+  s.stochastic = 0; // scales are compared by the nearest codes
+  i64 group = (i64)blockIdx.x * blockDim.x + threadIdx.x;
+  if (group >= rows * s.groupsPerRow) {
+    return;
+  }
+  i64 row = group / s.groupsPerRow, left = group % s.groupsPerRow * s.groupColumns;
+  i64 right = min(columns, left + s.groupColumns);
+  const T* p = in + row * columns;
+  float amax = 0;
+  for (i64 i = left; i < right; i++) {
+    float magnitude = fabsf(toFloat(p[i]));
+    if (magnitude <= FLOAT_MAX) {
+      amax = fmaxf(amax, magnitude);
+    } else {
+      *notFinite = 1;
+    }
+  }
+  float candidates[2] = {underGlobal(amax / 6 / s.globalScale), underGlobal(1.5f * amax / 6 / s.globalScale)};
+  double errors[2];
+  for (int k = 0; k < 2; k++) {
+    float d = divisorOf(s, candidates[k]);
+    double sum = 0;
+    for (i64 i = left; i < right; i++) {
+      float x = toFloat(p[i]);
+      if (fabsf(x) <= FLOAT_MAX) {
+        u32 code = anyCode<FLOAT>(s, x / d, 0, 0);
+        double error = (double)x - times(valueOf<FLOAT>(s, code, 0), d);
+        sum += error * error;
+      }
+    }
+    errors[k] = sum;
+  }
+  storeScale(s.scaleFormat, errors[1] < errors[0] ? candidates[1] : candidates[0], scales, group);
+}
+
+#define SCALES(t, T)                                                                                                   \
+  extern "C" __global__ void amax_all_##t(const T* in, i64 n, u32* amax, int* notFinite) {                             \
+    amaxAll(in, n, amax, notFinite);                                                                                   \
+  }                                                                                                                    \
+  extern "C" __global__ void rectangles_##t(const T* in, i64 rows, i64 columns, int groupRows, int groupColumns,       \
+                                            int groupsPerRow, float* amax, float* extremes, int* notFinite) {          \
+    rectangles(in, rows, columns, groupRows, groupColumns, groupsPerRow, amax, extremes, notFinite);                   \
+  }                                                                                                                    \
+  extern "C" __global__ void four_over_six_##t(const T* in, i64 rows, i64 columns, void* scales, int* notFinite,       \
+                                               Spec s) {                                                               \
+    fourOverSix(in, rows, columns, scales, notFinite, s);                                                              \
+  }
+SCALES(f32, float)
+SCALES(bf16, bf16)
+SCALES(f16, f16)
+
+extern "C" __global__ void scales_of_amax(const float* amax, void* scales, i64 groups, Spec s) {
+  i64 i = (i64)blockIdx.x * blockDim.x + threadIdx.x;
+  if (i < groups) {
+    storeScale(s.scaleFormat, scaleOfAmax(s, amax[i]), scales, i);
+  }
+}
+
+// Scale and zero point of extremes [groups, 2].
+extern "C" __global__ void scales_of_range(const float* extremes, void* scales, int* zeroPoints, i64 groups, Spec s) {
+  i64 i = (i64)blockIdx.x * blockDim.x + threadIdx.x;
+  if (i >= groups) {
+    return;
+  }
+  float low = extremes[2 * i], high = extremes[2 * i + 1];
+  float levels = (float)((1 << s.bits) - 1);
+  float scale;
+  if (s.rule == SIGNED_MAX) {
+    float extreme = -low > high ? low : high;
+    scale = storable(s, extreme, -extreme / (float)(1 << (s.bits - 1)));
+    storeScale(s.scaleFormat, scale, scales, i);
+    return;
+  }
+  float zero;
+  if (s.rule == RANGE_WITH_ZERO) {
+    float lower = fminf(low, 0.f);
+    float width = fmaxf(high, 0.f) - lower;
+    scale = storable(s, width, width / levels);
+    zero = -lower;
+  } else {
+    scale = roundScale(s.scaleFormat, fmaxf(high - low, 1e-5f) / levels);
+    zero = -low;
+  }
+  storeScale(s.scaleFormat, scale, scales, i);
+  zeroPoints[i] = (int)fminf(fmaxf(rintf(zero / scale), 0.f), levels);
+}
