@@ -9,8 +9,11 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Random;
+import java.util.Set;
 import java.util.concurrent.locks.LockSupport;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -77,10 +80,25 @@ class ResumeTest {
       process.destroyForcibly().waitFor();
     }
     left.add(directory);
+    Set<String> finished = new HashSet<>();
     for (Path journal : left) {
-      JobOptions options = JobOptions.defaults().withJobDirectory(journal);
-      assertEquals(undisturbed, run(PocketJob.CONFIGS, options), journal.toString());
+      if (finished.add(content(journal))) { // what equals another, byte for byte, gives the same
+        JobOptions options = JobOptions.defaults().withJobDirectory(journal);
+        assertEquals(undisturbed, run(PocketJob.CONFIGS, options), journal.toString());
+      }
     }
+    assertTrue(finished.size() > 2, "different states were seen: " + finished.size());
+  }
+
+  private static String content(Path directory) throws IOException {
+    StringBuilder content = new StringBuilder();
+    try (Stream<Path> files = Files.list(directory)) {
+      for (Path file : files.sorted().toList()) {
+        content.append(file.getFileName()).append(' ');
+        content.append(HexFormat.of().formatHex(Files.readAllBytes(file))).append('\n');
+      }
+    }
+    return content.toString();
   }
 
   private static Path stoppedCopy(Process process, Path from, Path to) throws Exception {
