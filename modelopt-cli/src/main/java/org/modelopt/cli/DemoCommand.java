@@ -74,14 +74,12 @@ final class DemoCommand implements Callable<Integer> {
       terminal.line("");
       terminal.line(quantized.summary().stripTrailing());
       long originalBytes = model.tensors().tensors().stream().mapToLong(TensorInfo::byteSize).sum();
-      print(terminal, "verified", export.report().summary());
-      print(
-          terminal,
+      terminal.entry("verified", export.report().summary());
+      terminal.entry(
           "size",
           "%s before, %s after"
               .formatted(Sizes.bytes(originalBytes), Sizes.bytes(export.tensorBytes())));
-      print(
-          terminal,
+      terminal.entry(
           "perplexity",
           String.format(
               Locale.ROOT,
@@ -89,8 +87,8 @@ final class DemoCommand implements Callable<Integer> {
               before,
               after,
               100 * (after / before - 1)));
-      print(terminal, "original", original.toString());
-      print(terminal, "export", exported.toString());
+      terminal.entry("original", original.toString());
+      terminal.entry("export", exported.toString());
     }
     return 0;
   }
@@ -99,10 +97,6 @@ final class DemoCommand implements Callable<Integer> {
     try (HfModel model = Models.load(exported)) {
       return Perplexity.measure(model, windows, options).value();
     }
-  }
-
-  private static void print(Terminal terminal, String label, String value) {
-    terminal.line("%-12s%s".formatted(label, value));
   }
 
   private Path directory() {

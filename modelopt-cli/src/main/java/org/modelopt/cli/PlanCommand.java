@@ -78,8 +78,7 @@ final class PlanCommand implements Callable<Integer> {
         terminal.line(Json.text(node));
       } else {
         plans.forEach(one -> print(terminal, opened, one));
-        terminal.line(
-            line("calibrates", "%,d samples, %,d tokens".formatted(samples.size(), tokens)));
+        terminal.entry("calibrates", "%,d samples, %,d tokens".formatted(samples.size(), tokens));
         print(terminal, estimate);
       }
     }
@@ -87,7 +86,7 @@ final class PlanCommand implements Callable<Integer> {
   }
 
   private static void print(Terminal terminal, HfModel opened, Planned planned) {
-    terminal.line(line("config", planned.config.name()));
+    terminal.entry("config", planned.config.name());
     int width =
         planned.plan.linears().stream()
             .mapToInt(one -> one.linear().name().length())
@@ -113,32 +112,22 @@ final class PlanCommand implements Callable<Integer> {
                         cache.site().kind().name().toLowerCase(Locale.ROOT),
                         format(cache.spec()))));
     PlanSize size = planned.size;
-    terminal.line(
-        line(
-            "size",
-            "%s before, %s after, %s bits per weight of linears"
-                .formatted(
-                    Sizes.bytes(size.bytesBefore()),
-                    Sizes.bytes(size.bytesAfter()),
-                    String.format(Locale.ROOT, "%.3f", size.effectiveBits()))));
+    terminal.entry(
+        "size",
+        "%s before, %s after, %s bits per weight of linears"
+            .formatted(
+                Sizes.bytes(size.bytesBefore()),
+                Sizes.bytes(size.bytesAfter()),
+                String.format(Locale.ROOT, "%.3f", size.effectiveBits())));
   }
 
   private static void print(Terminal terminal, JobEstimate estimate) {
-    terminal.line(line("memory", "about " + Sizes.bytes(estimate.peakMemoryBytes())));
-    terminal.line(
-        line(
-            "disk",
-            Sizes.bytes(estimate.temporaryDiskBytes()) + " beside the output, for a while"));
-    terminal.line(
-        line(
-            "time",
-            "about "
-                + ProgressPrinter.duration(estimate.calibrationSeconds())
-                + " of calibration"));
-  }
-
-  private static String line(String label, String value) {
-    return "%-12s%s".formatted(label, value);
+    terminal.entry("memory", "about " + Sizes.bytes(estimate.peakMemoryBytes()));
+    terminal.entry(
+        "disk", Sizes.bytes(estimate.temporaryDiskBytes()) + " beside the output, for a while");
+    terminal.entry(
+        "time",
+        "about " + ProgressPrinter.duration(estimate.calibrationSeconds()) + " of calibration");
   }
 
   private static String format(Optional<QuantSpec> format) {

@@ -109,10 +109,10 @@ final class QuantizeCommand implements Callable<Integer> {
   }
 
   static void print(Terminal terminal, ExportResult result) {
-    terminal.line("%-12s%s".formatted("format", result.format()));
-    terminal.line("%-12s%s".formatted("size", Sizes.bytes(result.tensorBytes())));
-    terminal.line("%-12s%s".formatted("verified", result.report().summary()));
-    terminal.line("%-12s%s".formatted("written to", result.path()));
+    terminal.entry("format", result.format());
+    terminal.entry("size", Sizes.bytes(result.tensorBytes()));
+    terminal.entry("verified", result.report().summary());
+    terminal.entry("written to", result.path());
   }
 
   private ObjectNode asJson(List<QuantizedModel> quantized, List<ExportResult> results) {

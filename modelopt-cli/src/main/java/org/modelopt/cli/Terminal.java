@@ -25,6 +25,11 @@ record Terminal(PrintWriter out, PrintWriter err) {
     return Boolean.getBoolean("modelopt.terminal");
   }
 
+  /** One line of a summary. */
+  void entry(String label, Object value) {
+    line("%-12s%s".formatted(label, value));
+  }
+
   void line(String text) {
     out.println(text);
     out.flush();

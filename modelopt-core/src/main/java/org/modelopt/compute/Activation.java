@@ -16,6 +16,11 @@ public enum Activation {
    */
   CLAMPED_SWIGLU;
 
+  /** Whether the product with {@code up} is linear in it, so that factors of it can be moved. */
+  public boolean isLinearInUp() {
+    return this != CLAMPED_SWIGLU;
+  }
+
   /** Bound of gate and up in {@link #CLAMPED_SWIGLU}. */
   public static final float SWIGLU_LIMIT = 7;
 

@@ -176,19 +176,90 @@ public sealed interface Algorithm {
    * Rounds column after column and moves each column's error to the columns that follow.
    *
    * @param damping share of the mean diagonal added to the second moments
-   * @param blockColumns columns whose updates are gathered into one matrix product
    * @param actOrder whether columns are taken in the order of their importance
+   * @param sequential whether a layer is decided for what the quantized layers before it give,
+   *     which takes a second run of each layer, instead of what they gave unquantized
    */
-  record Gptq(double damping, int blockColumns, boolean actOrder) implements Algorithm {
-    /** Damping 0.01, 128 columns, in the order in which they stand. */
+  record Gptq(double damping, boolean actOrder, boolean sequential) implements Algorithm {
+    /** Damping 0.01, columns in the order in which they stand, layer after quantized layer. */
     public Gptq() {
-      this(0.01, 128, false);
+      this(0.01, false, true);
+    }
+
+    /** Checks the range. */
+    public Gptq {
+      require(damping >= 0 && damping <= 1, "damping", "0 to 1", damping);
+    }
+  }
+
+  /**
+   * Scales input channels by a search that counts the errors of weights and inputs, searches weight
+   * scales, and rounds with error feedback; each where it is asked for.
+   *
+   * @param alphaStep distance of the exponents tried between 0 and 1; 0 leaves channels alone
+   * @param searchScales whether scales of weights are searched for the least output error
+   * @param feedback whether weights are rounded by {@link Gptq}, in the order of importance
+   * @param damping share of the mean diagonal added to the second moments
+   * @param sequential as in {@link Gptq}
+   * @param rotation channels that are rotated together at run time before they are quantized, by a
+   *     Hadamard matrix; 0 for none
+   */
+  record Tuned(
+      double alphaStep,
+      boolean searchScales,
+      boolean feedback,
+      double damping,
+      boolean sequential,
+      int rotation)
+      implements Algorithm {
+    /** Everything but rotation: steps of 0.05, damping 0.01. */
+    public Tuned() {
+      this(0.05, true, true, 0.01, true, 0);
     }
 
     /** Checks the ranges. */
-    public Gptq {
+    public Tuned {
+      require(alphaStep >= 0 && alphaStep <= 1, "alpha_step", "0 to 1", alphaStep);
       require(damping >= 0 && damping <= 1, "damping", "0 to 1", damping);
-      require(blockColumns > 0, "block_columns", "above 0", blockColumns);
+      require(rotation >= 0, "rotation", "0 or a block size", rotation);
+    }
+  }
+
+  /**
+   * Inputs are covered up to a percentile of their magnitudes; weights by {@link Max}.
+   *
+   * @param percent above 0, at most 100
+   */
+  record Percentile(double percent) implements Algorithm {
+    /** 99.99. */
+    public Percentile() {
+      this(99.99);
+    }
+
+    /** Checks the range. */
+    public Percentile {
+      require(percent > 0 && percent <= 100, "percent", "above 0, at most 100", percent);
+    }
+
+    @Override
+    public boolean needsSecondMoments() {
+      return false;
+    }
+  }
+
+  /** Inputs are covered where least information is lost (KL divergence); weights by {@link Max}. */
+  record Entropy() implements Algorithm {
+    @Override
+    public boolean needsSecondMoments() {
+      return false;
+    }
+  }
+
+  /** Inputs are covered for their least squared error; weights by {@link Max}. */
+  record HistogramMse() implements Algorithm {
+    @Override
+    public boolean needsSecondMoments() {
+      return false;
     }
   }
 

@@ -14,9 +14,11 @@ import java.util.Map;
 import java.util.SequencedMap;
 import java.util.TreeMap;
 import java.util.function.BiFunction;
+import java.util.stream.IntStream;
 import org.modelopt.compute.ChannelSummary;
 import org.modelopt.decision.Decisions;
 import org.modelopt.decision.StoredTensor;
+import org.modelopt.report.LinearReport;
 import org.modelopt.safetensors.SafetensorsFile;
 import org.modelopt.safetensors.SafetensorsLayout;
 import org.modelopt.safetensors.SafetensorsWriter;
@@ -50,6 +52,12 @@ final class DecisionFile {
       content.put(c + ".input.", decisions.inputs(), DecisionText::write);
       content.put(c + ".cache.", decisions.caches(), DecisionText::write);
       content.put(c + ".parameter.", decisions.parameters(), DecisionText::write);
+    }
+    for (int c = 0; c < step.reports().size(); c++) {
+      int index = 0;
+      for (LinearReport report : step.reports().get(c)) {
+        content.metadata.put(c + ".report." + ordered(index++), DecisionText.write(report));
+      }
     }
     step.statistics().forEach(content::put);
     List<TensorInfo> infos =
@@ -165,7 +173,15 @@ final class DecisionFile {
               parts[0], Statistics.of(new ChannelSummary(Long.parseLong(parts[1]), amax, sums)));
         }
       });
-      return new JobStep(decisions, statistics);
+      return new JobStep(
+          decisions, IntStream.range(0, configs).mapToObj(this::reports).toList(), statistics);
+    }
+
+    private List<LinearReport> reports(int config) {
+      return metadata.entrySet().stream()
+          .filter(entry -> entry.getKey().startsWith(config + ".report."))
+          .map(entry -> DecisionText.report(entry.getValue()))
+          .toList();
     }
 
     @SuppressWarnings("unchecked") // an identifier always stands for the same kind of decision

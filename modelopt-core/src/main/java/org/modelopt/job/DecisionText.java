@@ -3,6 +3,7 @@ package org.modelopt.job;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.modelopt.config.SpecText;
@@ -21,6 +22,7 @@ import org.modelopt.numeric.NonFinite;
 import org.modelopt.numeric.QuantSpec;
 import org.modelopt.numeric.Rounding;
 import org.modelopt.numeric.Scales;
+import org.modelopt.report.LinearReport;
 import org.modelopt.tensor.Tensor;
 import org.modelopt.transform.Change;
 import org.modelopt.transform.Rotation;
@@ -133,6 +135,42 @@ final class DecisionText {
         tensors.id(scales.values()),
         Float.toHexString(scales.globalScale()),
         scales.zeroPoints().map(tensors::id).orElse(NONE));
+  }
+
+  static String write(LinearReport report) {
+    List<String> lines =
+        new ArrayList<>(
+            List.of(
+                report.linear(),
+                report.format(),
+                Long.toString(report.tokens()),
+                Double.toString(report.weightError()),
+                optional(report.outputError()),
+                Double.toString(report.clipped()),
+                optional(report.damping())));
+    lines.addAll(report.notes());
+    return String.join("\n", lines);
+  }
+
+  private static String optional(OptionalDouble value) {
+    return value.isPresent() ? Double.toString(value.getAsDouble()) : NONE;
+  }
+
+  static LinearReport report(String text) {
+    List<String> lines = text.lines().toList();
+    return new LinearReport(
+        lines.get(0),
+        lines.get(1),
+        Long.parseLong(lines.get(2)),
+        Double.parseDouble(lines.get(3)),
+        optional(lines.get(4)),
+        Double.parseDouble(lines.get(5)),
+        optional(lines.get(6)),
+        lines.subList(7, lines.size()));
+  }
+
+  private static OptionalDouble optional(String text) {
+    return text.equals(NONE) ? OptionalDouble.empty() : OptionalDouble.of(Double.parseDouble(text));
   }
 
   static WeightDecision weight(String text, Reader tensors) {

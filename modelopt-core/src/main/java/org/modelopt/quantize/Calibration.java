@@ -1,15 +1,13 @@
 package org.modelopt.quantize;
 
+import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.HashSet;
+import java.util.Deque;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.SequencedMap;
-import java.util.Set;
-import java.util.function.Predicate;
-import java.util.stream.IntStream;
 import org.modelopt.compute.Backend;
 import org.modelopt.compute.Precision;
 import org.modelopt.config.Config;
@@ -19,18 +17,13 @@ import org.modelopt.decision.Decisions;
 import org.modelopt.decision.InputDecision;
 import org.modelopt.decision.Quantization;
 import org.modelopt.decision.WeightDecision;
-import org.modelopt.job.Activations;
 import org.modelopt.job.Fingerprint;
 import org.modelopt.job.JobOptions;
 import org.modelopt.job.JobStep;
 import org.modelopt.job.Journal;
-import org.modelopt.job.LayerParameters;
-import org.modelopt.job.LayerTicks;
 import org.modelopt.job.Pass;
-import org.modelopt.model.Layer;
 import org.modelopt.model.Model;
 import org.modelopt.statistics.Statistics;
-import org.modelopt.statistics.StatisticsObserver;
 import org.modelopt.tensor.Tensor;
 import org.modelopt.transform.Change;
 import org.modelopt.version.Version;
@@ -89,25 +82,30 @@ public final class Calibration {
    * @throws org.modelopt.error.ModelOptException if the journal is damaged or of another job
    */
   public List<QuantizedModel> run(Optional<SampleSet> samples, Backend backend) {
+    if (configs.size() > 1 && configs.stream().anyMatch(Calibration::isSequential)) {
+      return runApart(samples, backend);
+    }
     Precision precision = options.precisionFor(model);
     Pass pass = Pass.plain(backend, precision);
     samples.ifPresent(Calibration::sayWhetherEnough);
     List<Tensor> used =
         needsSamples() ? samples.map(SampleSet::samples).orElse(List.of()) : List.of();
+    LayerLoop loop = new LayerLoop(model, configs, plans, options, pass);
     List<JobStep> steps;
     if (options.jobDirectory().isPresent()) {
       SequencedMap<String, String> fingerprint =
           Fingerprint.of(Version.current(), model, configs, used, pass);
       try (Journal journal = Journal.open(options.jobDirectory().get(), fingerprint)) {
-        steps = steps(used, pass, Optional.of(journal));
+        steps = loop.run(used, Optional.of(journal));
       }
     } else {
-      steps = steps(used, pass, Optional.empty());
+      steps = loop.run(used, Optional.empty());
     }
     Map<String, Statistics> statistics = new LinkedHashMap<>();
     steps.forEach(step -> statistics.putAll(step.statistics()));
     List<QuantizedModel> quantized = new ArrayList<>();
     for (int c = 0; c < configs.size(); c++) {
+      int config = c;
       quantized.add(
           new QuantizedModel(
               model,
@@ -115,6 +113,7 @@ public final class Calibration {
               plans.get(c),
               joined(steps, c),
               statistics,
+              steps.stream().flatMap(step -> step.reports().get(config).stream()).toList(),
               samples,
               precision));
     }
@@ -135,6 +134,40 @@ public final class Calibration {
     }
   }
 
+  private static boolean isSequential(Config config) {
+    return Procedure.of(config.algorithm()).sequential();
+  }
+
+  /**
+   * Configs that decide a layer for what their own quantized layers give cannot share a pass: each
+   * is a job of its own, all others are one.
+   */
+  private List<QuantizedModel> runApart(Optional<SampleSet> samples, Backend backend) {
+    List<Config> together = configs.stream().filter(config -> !isSequential(config)).toList();
+    Deque<QuantizedModel> shared = new ArrayDeque<>();
+    if (!together.isEmpty()) {
+      shared.addAll(new Calibration(model, together, inside("shared")).run(samples, backend));
+    }
+    List<QuantizedModel> quantized = new ArrayList<>();
+    for (int c = 0; c < configs.size(); c++) {
+      Config config = configs.get(c);
+      quantized.add(
+          isSequential(config)
+              ? new Calibration(model, config, inside("config-" + c))
+                  .run(samples, backend)
+                  .getFirst()
+              : shared.removeFirst());
+    }
+    return quantized;
+  }
+
+  private JobOptions inside(String folder) {
+    return options
+        .jobDirectory()
+        .map(directory -> options.withJobDirectory(directory.resolve(folder)))
+        .orElse(options);
+  }
+
   private static Decisions joined(List<JobStep> steps, int config) {
     SequencedMap<String, WeightDecision> weights = new LinkedHashMap<>();
     SequencedMap<String, InputDecision> inputs = new LinkedHashMap<>();
@@ -148,106 +181,5 @@ public final class Calibration {
       parameters.putAll(decisions.parameters());
     }
     return new Decisions(weights, inputs, caches, parameters);
-  }
-
-  private List<JobStep> steps(List<Tensor> samples, Pass pass, Optional<Journal> journal) {
-    List<Layer> layers = model.layers();
-    int last = samples.isEmpty() ? -1 : lastObserved(layers, deciders(pass));
-    int done = journal.map(opened -> opened.resume(last)).orElse(0);
-    List<JobStep> steps = new ArrayList<>();
-    for (int i = 0; i < done; i++) {
-      steps.add(journal.orElseThrow().step(i, configs.size()));
-    }
-    if (done > last) {
-      decideRest(layers, done, Optional.empty(), last, pass, journal, steps);
-      return steps;
-    }
-    try (Activations activations =
-        done == 0
-            ? Activations.of(model, samples, pass, options)
-            : journal.orElseThrow().inputs(done, samples.size(), pass, options)) {
-      decideRest(layers, done, Optional.of(activations), last, pass, journal, steps);
-    }
-    return steps;
-  }
-
-  private void decideRest(
-      List<Layer> layers,
-      int first,
-      Optional<Activations> activations,
-      int last,
-      Pass pass,
-      Optional<Journal> journal,
-      List<JobStep> steps) {
-    for (int i = first; i < layers.size(); i++) {
-      Layer layer = layers.get(i);
-      List<Decider> deciders = deciders(pass);
-      Map<String, Statistics> seen = Map.of();
-      if (i <= last) {
-        Activations inputs = activations.orElseThrow();
-        LayerTicks ticks =
-            new LayerTicks(
-                options.progress(), "calibrate", layer.name(), inputs.samples(), i, last + 1);
-        seen = observe(layer, inputs, deciders, pass, ticks);
-      }
-      Map<String, Statistics> complete = UnseenExperts.complete(layer, seen);
-      for (Decider decider : deciders) {
-        decider.decide(layer, complete);
-      }
-      JobStep step = new JobStep(deciders.stream().map(Decider::decisions).toList(), seen);
-      int index = i;
-      steps.add(
-          journal
-              .map(j -> j.commit(index, step, index < last ? activations : Optional.empty()))
-              .orElse(step));
-    }
-  }
-
-  /** A layer is decided by deciders of its own, so that what they decided is the layer's step. */
-  private List<Decider> deciders(Pass pass) {
-    return IntStream.range(0, configs.size())
-        .mapToObj(c -> new Decider(model, plans.get(c), configs.get(c), pass))
-        .toList();
-  }
-
-  private Map<String, Statistics> observe(
-      Layer layer,
-      Activations activations,
-      List<Decider> deciders,
-      Pass pass,
-      Activations.Tick ticks) {
-    try (StatisticsObserver observer =
-        new StatisticsObserver(pass.backend(), wanted(layer, deciders))) {
-      Pass observing = pass.observedBy(observer);
-      try (LayerParameters parameters = LayerParameters.load(model, layer, observing)) {
-        activations.advance(layer, parameters, observing, ticks);
-      }
-      return observer.statistics();
-    }
-  }
-
-  private static Predicate<String> wanted(Layer layer, List<Decider> deciders) {
-    Set<String> sites = new HashSet<>();
-    for (Decider decider : deciders) {
-      layer.inputGroups().stream()
-          .filter(decider::observes)
-          .forEach(group -> sites.add(group.name()));
-      layer.cacheSites().stream()
-          .filter(site -> decider.observesCache(site.name()))
-          .forEach(site -> sites.add(site.statisticsName()));
-    }
-    return sites::contains;
-  }
-
-  private static int lastObserved(List<Layer> layers, List<Decider> deciders) {
-    int last = layers.size() - 1;
-    while (last >= 0 && !observesAny(layers.get(last), deciders)) {
-      last--;
-    }
-    return last;
-  }
-
-  private static boolean observesAny(Layer layer, List<Decider> deciders) {
-    return deciders.stream().anyMatch(decider -> decider.observes(layer));
   }
 }

@@ -1,213 +1,337 @@
 package org.modelopt.quantize;
 
 import java.lang.foreign.Arena;
+import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.SequencedMap;
-import java.util.function.BiFunction;
-import org.modelopt.config.Algorithm;
+import org.modelopt.compute.Product;
+import org.modelopt.compute.Workers;
 import org.modelopt.config.Config;
 import org.modelopt.config.Plan;
 import org.modelopt.config.Plan.PlannedLinear;
-import org.modelopt.decision.Codes;
 import org.modelopt.decision.Decisions;
 import org.modelopt.decision.InputDecision;
 import org.modelopt.decision.Quantization;
-import org.modelopt.decision.StoredScales;
 import org.modelopt.decision.WeightDecision;
-import org.modelopt.decision.WeightQuantization;
 import org.modelopt.error.CheckpointException;
-import org.modelopt.error.ConfigException;
-import org.modelopt.error.DataException;
 import org.modelopt.job.Pass;
+import org.modelopt.job.ScratchFile;
 import org.modelopt.job.Weights;
 import org.modelopt.model.CacheSite;
 import org.modelopt.model.InputGroup;
 import org.modelopt.model.Layer;
 import org.modelopt.model.Linear;
 import org.modelopt.model.Model;
-import org.modelopt.numeric.Conversion;
-import org.modelopt.numeric.Granularity;
 import org.modelopt.numeric.QuantSpec;
-import org.modelopt.numeric.Quantizer;
-import org.modelopt.numeric.Scales;
-import org.modelopt.statistics.Statistics;
-import org.modelopt.tensor.Shape;
+import org.modelopt.report.LinearReport;
+import org.modelopt.statistics.SecondMoment;
+import org.modelopt.statistics.Seen;
 import org.modelopt.tensor.Tensor;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
+import org.modelopt.transform.Change;
+import org.modelopt.transform.Changes;
+import org.modelopt.transform.Rotation;
 
-/** Decides the scales of one model, layer by layer, and collects them. */
+/**
+ * Decides one layer by one config: first which factors move between inputs and weights, for all
+ * groups, then ranges of inputs and caches, then the codes of one weight after another.
+ */
 final class Decider {
-  private static final Logger LOG = LoggerFactory.getLogger(Decider.class);
-
   private final Model model;
+  private final Layer layer;
   private final Pass pass;
-  private final Calibrator calibrator;
-  private final Conversion conversion;
-  private final Map<String, PlannedLinear> linears = new LinkedHashMap<>();
-  private final Map<String, QuantSpec> caches = new LinkedHashMap<>();
-  private final SequencedMap<String, WeightDecision> weightDecisions = new LinkedHashMap<>();
-  private final SequencedMap<String, InputDecision> inputDecisions = new LinkedHashMap<>();
-  private final SequencedMap<String, Quantization> cacheDecisions = new LinkedHashMap<>();
+  private final Procedure procedure;
+  private final WeightDecider weights;
+  private final ActivationDecider activations;
+  private final Map<String, PlannedLinear> linears = new HashMap<>();
+  private final Map<String, QuantSpec> caches = new HashMap<>();
 
-  Decider(Model model, Plan plan, Config config, Pass pass) {
+  Decider(Model model, Layer layer, Plan plan, Config config, Pass pass, ScratchFile scratch) {
     this.model = model;
+    this.layer = layer;
     this.pass = pass;
-    this.calibrator =
-        switch (config.algorithm()) {
-          case Algorithm.Max max -> Calibrator.MAX;
-          default ->
-              throw new ConfigException(
-                  "config %s: this build cannot run the algorithm %s; choose max"
-                      .formatted(config.name(), config.algorithm()));
-        };
-    this.conversion = config.weightConversion();
+    this.procedure = Procedure.of(config.algorithm());
+    this.weights =
+        new WeightDecider(
+            procedure, config.weightConversion(), pass, scratch, model.storedPrecision().dtype());
+    this.activations = new ActivationDecider(model, pass, procedure.inputs());
     plan.linears().forEach(planned -> linears.put(planned.linear().name(), planned));
     plan.caches()
         .forEach(
             planned -> planned.spec().ifPresent(spec -> caches.put(planned.site().name(), spec)));
   }
 
-  /** Whether deciding needs to see anything that goes through {@code layer}. */
-  boolean observes(Layer layer) {
-    return layer.inputGroups().stream().anyMatch(this::observes)
-        || layer.cacheSites().stream().anyMatch(site -> observesCache(site.name()));
+  /** Whether deciding needs to see anything that goes through the layer. */
+  boolean observes() {
+    return layer.inputGroups().stream().anyMatch(group -> wanted(group).isPresent())
+        || layer.cacheSites().stream().anyMatch(site -> wanted(site).isPresent());
   }
 
-  boolean observes(InputGroup group) {
-    return group.linears().stream()
-        .anyMatch(linear -> planned(linear).input().filter(Plan::isCalibrated).isPresent());
-  }
-
-  boolean observesCache(String site) {
-    QuantSpec spec = caches.get(site);
-    return spec != null && Plan.isCalibrated(spec);
-  }
-
-  /** Decides for {@code layer} from its weights and what was seen in it. */
-  void decide(Layer layer, Map<String, Statistics> seen) {
-    for (InputGroup group : layer.inputGroups()) {
-      Map<QuantSpec, InputDecision> shared = new LinkedHashMap<>();
-      Map<QuantSpec, Float> globalScales = globalScales(group);
-      for (Linear linear : group.linears()) {
-        PlannedLinear planned = planned(linear);
-        planned
-            .weight()
-            .ifPresent(spec -> decideWeight(linear, spec, globalScales.getOrDefault(spec, 1f)));
-        planned
-            .input()
-            .ifPresent(spec ->
-                inputDecisions.put(
-                    linear.name(),
-                    shared.computeIfAbsent(
-                        spec,
-                        key ->
-                            InputDecision.of(
-                                activation("input of " + group.name(), group.name(), key, seen)))));
-      }
+  /** What is needed of the input of {@code group}, if anything. */
+  Optional<Seen.Wanted> wanted(InputGroup group) {
+    boolean range =
+        group.linears().stream()
+            .anyMatch(linear -> planned(linear).input().filter(Plan::isCalibrated).isPresent());
+    boolean codes = !quantized(group).isEmpty() && procedure.needsInputs();
+    if (!range && !codes) {
+      return Optional.empty();
     }
-    for (CacheSite site : layer.cacheSites()) {
-      QuantSpec spec = caches.get(site.name());
-      if (spec != null) {
-        String what = "cache of " + site.name();
-        cacheDecisions.put(site.name(), activation(what, site.statisticsName(), spec, seen));
-      }
-    }
+    boolean inputs = quantized(group).stream().anyMatch(p -> p.input().isPresent());
+    return Optional.of(
+        new Seen.Wanted(
+            range && procedure.inputs().needsHistogram(),
+            codes && procedure.needsSecondMoments(),
+            codes && inputs && procedure.scaling() instanceof Procedure.Scaling.Search));
+  }
+
+  /** What is needed of what is cached at {@code site}, if anything. */
+  Optional<Seen.Wanted> wanted(CacheSite site) {
+    QuantSpec spec = caches.get(site.name());
+    return spec != null && Plan.isCalibrated(spec)
+        ? Optional.of(new Seen.Wanted(procedure.inputs().needsHistogram(), false, false))
+        : Optional.empty();
   }
 
   private PlannedLinear planned(Linear linear) {
     return Objects.requireNonNull(linears.get(linear.name()), linear.name());
   }
 
-  private void decideWeight(Linear linear, QuantSpec spec, float globalScale) {
-    Codes codes =
-        spec.granularity() instanceof Granularity.PerTensor
-            ? withWeight(
-                linear,
-                (weight, arena) ->
-                    new Codes.GivenScales(
-                        StoredScales.of(quantizer(spec).scales(weight, Arena.ofAuto()))))
-            : new Codes.ByRule(globalScale);
-    weightDecisions.put(
-        linear.name(), WeightDecision.of(WeightQuantization.of(spec, conversion, codes)));
+  private List<PlannedLinear> quantized(InputGroup group) {
+    return group.linears().stream()
+        .map(this::planned)
+        .filter(planned -> planned.weight().isPresent())
+        .toList();
   }
 
   /**
-   * Factors of all scales, by format: those of linears that servers join must be equal, because
-   * nothing is rescaled when they are joined.
+   * What was decided, and what it is like.
+   *
+   * @param decisions of the layer
+   * @param reports one for each quantized linear
    */
-  private Map<QuantSpec, Float> globalScales(InputGroup group) {
-    Map<QuantSpec, Float> scales = new LinkedHashMap<>();
+  record Decided(Decisions decisions, List<LinearReport> reports) {}
+
+  /** Decides from the layer's weights and what was seen in it. */
+  Decided decide(Map<String, Seen> seen) {
+    Folding folding =
+        new Folding(model, layer, pass, linear -> planned(linear).weight().isPresent());
+    for (InputGroup group : layer.inputGroups()) {
+      List<PlannedLinear> members = quantized(group);
+      Seen inputs = seen.get(group.name());
+      if (!members.isEmpty() && inputs != null && inputs.statistics().rows() > 0) {
+        new GroupScaling(model, pass, members, inputs, Folding.ties(group), rotation(group))
+            .factors(procedure.scaling())
+            .ifPresent(factors -> folding.fold(group, factors));
+      }
+    }
+    SequencedMap<String, WeightDecision> weightDecisions = new LinkedHashMap<>();
+    SequencedMap<String, InputDecision> inputDecisions = new LinkedHashMap<>();
+    List<LinearReport> reports = new ArrayList<>();
+    for (InputGroup group : layer.inputGroups()) {
+      decideWeights(group, folding, seen, weightDecisions, reports);
+      decideInputs(group, folding, seen, inputDecisions);
+    }
+    SequencedMap<String, Quantization> cacheDecisions = new LinkedHashMap<>();
+    for (CacheSite site : layer.cacheSites()) {
+      QuantSpec spec = caches.get(site.name());
+      if (spec != null) {
+        cacheDecisions.put(
+            site.name(),
+            activations.decide(
+                "cache of " + site.name(),
+                spec,
+                Optional.ofNullable(seen.get(site.statisticsName())),
+                site.kind() == CacheSite.Kind.VALUE
+                    ? folding.outputFactors(site.name())
+                    : Optional.empty(),
+                Optional.empty()));
+      }
+    }
+    return new Decided(
+        new Decisions(weightDecisions, inputDecisions, cacheDecisions, folding.parameters()),
+        reports);
+  }
+
+  private Optional<Rotation> rotation(InputGroup group) {
+    return procedure.rotation() == 0 || quantized(group).isEmpty()
+        ? Optional.empty()
+        : Optional.of(Rotation.of(procedure.rotation()));
+  }
+
+  private void decideInputs(
+      InputGroup group,
+      Folding folding,
+      Map<String, Seen> seen,
+      SequencedMap<String, InputDecision> decisions) {
+    Optional<Rotation> rotation = rotation(group);
+    Optional<float[]> factors = folding.divisors(group).map(ChannelScaling::reciprocals);
+    Map<Optional<QuantSpec>, InputDecision> shared = new HashMap<>();
     for (Linear linear : group.linears()) {
-      planned(linear)
-          .weight()
-          .filter(spec -> spec.scaleFormat().hasGlobalScale())
-          .ifPresent(spec ->
-              scales.merge(spec, globalScale(linear, spec), (one, other) -> Math.max(one, other)));
-    }
-    return scales;
-  }
-
-  private float globalScale(Linear linear, QuantSpec spec) {
-    return withWeight(
-        linear,
-        (weight, arena) -> {
-          float amax = pass.quantizer(QuantSpec.FP8).amax(weight, arena).getFloat(0);
-          return quantizer(spec).globalScale(amax);
-        });
-  }
-
-  private Quantizer quantizer(QuantSpec spec) {
-    return pass.quantizer(spec).with(conversion);
-  }
-
-  private <T> T withWeight(Linear linear, BiFunction<Tensor, Arena, T> use) {
-    try (Arena arena = Arena.ofShared()) {
-      return use.apply(Weights.open(model, linear, pass, arena), arena);
-    } catch (CheckpointException e) {
-      throw new CheckpointException(
-          "%s: %s of %s cannot be quantized: %s"
-              .formatted(model.name(), linear.weightName(), linear.name(), e.getMessage()),
-          e);
+      Optional<QuantSpec> spec = planned(linear).input();
+      boolean beside = folding.preScale(group).isPresent() || rotation.isPresent();
+      if (spec.isPresent() || beside) {
+        decisions.put(
+            linear.name(),
+            shared.computeIfAbsent(
+                spec,
+                key ->
+                    new InputDecision(
+                        folding.preScale(group),
+                        rotation,
+                        key.map(s ->
+                            activations.decide(
+                                "input of " + group.name(),
+                                s,
+                                Optional.ofNullable(seen.get(group.name())),
+                                factors,
+                                rotation)))));
+      }
     }
   }
 
-  private Quantization activation(
-      String what, String site, QuantSpec spec, Map<String, Statistics> seen) {
-    if (!Plan.isCalibrated(spec)) {
-      return Quantization.of(spec, Scales.of(one()));
+  private void decideWeights(
+      InputGroup group,
+      Folding folding,
+      Map<String, Seen> seen,
+      SequencedMap<String, WeightDecision> decisions,
+      List<LinearReport> reports) {
+    Optional<Seen> inputs = Optional.ofNullable(seen.get(group.name()));
+    List<String> notes = new ArrayList<>();
+    inputs.flatMap(Seen::note).ifPresent(notes::add);
+    boolean blind = inputs.filter(s -> s.statistics().rows() > 0).isEmpty();
+    if (blind && procedure.needsInputs() && !quantized(group).isEmpty()) {
+      notes.add("saw no calibration tokens: rounded to the nearest");
     }
-    if (!spec.dynamic() && !(spec.granularity() instanceof Granularity.PerTensor)) {
-      throw new IllegalArgumentException(
-          what + ": calibrated scales are per tensor; make " + spec + " dynamic");
+    Workers workers = pass.backend().workers();
+    Optional<SecondMoment> observed =
+        inputs.flatMap(Seen::secondMoment).filter(m -> m.tokens() > 0);
+    try (Closing<SecondMoment> scaled =
+            new Closing<>(
+                observed.flatMap(m ->
+                    folding
+                        .divisors(group)
+                        .map(by -> m.scaled(ChannelScaling.reciprocals(by), workers))));
+        Closing<SecondMoment> rotated =
+            new Closing<>(
+                scaled
+                    .held()
+                    .or(() -> observed)
+                    .flatMap(m -> rotation(group).map(r -> m.rotated(r, workers))))) {
+      Optional<SecondMoment> moment = rotated.held().or(scaled::held).or(() -> observed);
+      try (Closing<Gptq> feedback = new Closing<>(moment.flatMap(m -> feedback(m, notes)))) {
+        long tokens = inputs.map(s -> s.statistics().rows()).orElse(0L);
+        WeightDecider.Inputs known =
+            new WeightDecider.Inputs(tokens, moment, feedback.held(), notes);
+        decideWeights(group, folding, known, decisions, reports);
+      }
     }
-    Statistics statistics =
-        Optional.ofNullable(seen.get(site))
-            .orElseThrow(
-                () -> new DataException(what + " was never run by the calibration samples"));
-    float amax = calibrator.amax(statistics);
-    if (!Float.isFinite(amax)) {
-      throw new CheckpointException(
-          "%s: %s reached %s during calibration; look for NaN or infinite values in the weights before it"
-              .formatted(model.name(), what, amax));
-    }
-    if (amax == 0) {
-      LOG.warn(
-          "{} was zero for all {} calibration tokens; its scale is 1", what, statistics.rows());
-    }
-    Tensor maximum = Tensor.ofFloats(Arena.ofAuto(), Shape.scalar(), amax);
-    return Quantization.of(spec, quantizer(spec).scalesOfAmax(maximum, Arena.ofAuto()));
   }
 
-  private static Tensor one() {
-    return Tensor.ofFloats(Arena.ofAuto(), Shape.scalar(), 1f);
+  private void decideWeights(
+      InputGroup group,
+      Folding folding,
+      WeightDecider.Inputs known,
+      SequencedMap<String, WeightDecision> decisions,
+      List<LinearReport> reports) {
+    Map<QuantSpec, Float> largest = new HashMap<>();
+    for (PlannedLinear member : quantized(group)) {
+      try (Arena one = Arena.ofShared()) {
+        Tensor weight = changed(member.linear(), changes(group, member.linear(), folding), one);
+        float amax = pass.quantizer(QuantSpec.FP8).amax(weight, one).getFloat(0);
+        largest.merge(member.weight().orElseThrow(), amax, Math::max);
+      } catch (CheckpointException e) {
+        throw unquantizable(member.linear(), e);
+      }
+    }
+    for (Linear linear : group.linears()) {
+      PlannedLinear member = planned(linear);
+      List<Change> changes = changes(group, linear, folding);
+      if (member.weight().isEmpty()) {
+        if (!changes.isEmpty()) {
+          decisions.put(
+              linear.name(), new WeightDecision(changes, Optional.empty(), Optional.empty()));
+        }
+        continue;
+      }
+      QuantSpec spec = member.weight().get();
+      try (Arena one = Arena.ofShared()) {
+        Tensor weight = changed(linear, changes, one);
+        float amax = Objects.requireNonNull(largest.get(spec));
+        WeightDecider.Decided decided =
+            weights.decide(
+                linear,
+                weight,
+                changes,
+                spec,
+                weights.globalScale(spec, amax),
+                member.dequantizedWeight(),
+                known);
+        decisions.put(linear.name(), decided.decision());
+        reports.add(decided.report());
+      } catch (CheckpointException e) {
+        throw unquantizable(linear, e);
+      }
+    }
   }
 
-  /** Everything decided so far. */
-  Decisions decisions() {
-    return new Decisions(weightDecisions, inputDecisions, cacheDecisions, new LinkedHashMap<>());
+  private List<Change> changes(InputGroup group, Linear linear, Folding folding) {
+    List<Change> changes = new ArrayList<>(folding.changes(linear));
+    rotation(group).ifPresent(rotation -> changes.add(new Change.RotateColumns(rotation)));
+    return changes;
+  }
+
+  private Tensor changed(Linear linear, List<Change> changes, Arena arena) {
+    Tensor weight = Weights.open(model, linear, pass, arena);
+    return changes.isEmpty()
+        ? weight
+        : Changes.apply(changes, weight, pass.backend().workers(), arena);
+  }
+
+  private CheckpointException unquantizable(Linear linear, CheckpointException e) {
+    return new CheckpointException(
+        "%s: %s of %s cannot be quantized: %s"
+            .formatted(model.name(), linear.weightName(), linear.name(), e.getMessage()),
+        e);
+  }
+
+  private Optional<Gptq> feedback(SecondMoment moment, List<String> notes) {
+    if (procedure.feedback().isEmpty()) {
+      return Optional.empty();
+    }
+    Procedure.Feedback how = procedure.feedback().get();
+    try {
+      Gptq gptq =
+          Gptq.of(
+              moment,
+              how.damping(),
+              how.order(),
+              Product.on(pass.backend()),
+              pass.backend().workers());
+      if (gptq.damping() != how.damping()) {
+        notes.add("damping raised to " + gptq.damping());
+      }
+      return Optional.of(gptq);
+    } catch (ArithmeticException e) {
+      notes.add(e.getMessage() + ": rounded to the nearest");
+      return Optional.empty();
+    }
+  }
+
+  /** Closes something that may be there. */
+  private record Closing<T extends AutoCloseable>(Optional<T> held) implements AutoCloseable {
+    @Override
+    public void close() {
+      held.ifPresent(resource -> {
+        try {
+          resource.close();
+        } catch (Exception e) {
+          throw new IllegalStateException(e);
+        }
+      });
+    }
   }
 }

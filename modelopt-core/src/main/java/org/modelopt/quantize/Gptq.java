@@ -1,22 +1,29 @@
 package org.modelopt.quantize;
 
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.util.Comparator;
 import java.util.stream.IntStream;
+import org.modelopt.compute.Product;
 import org.modelopt.compute.Workers;
 import org.modelopt.statistics.SecondMoment;
+import org.modelopt.tensor.DType;
+import org.modelopt.tensor.Shape;
+import org.modelopt.tensor.Tensor;
 
 /**
  * Rounds a weight column by column, each column making up for the errors of those before it.
  *
  * <p>With {@code H = R Rᵀ}, R upper triangular: {@code t_i = w_i + sum over k < i of (w_k - q_k)
  * R_ki / R_ii}, {@code q_i} the grid's nearest value to {@code t_i}. The grid is frozen, so any
- * format and any order of columns works, and groups stay where they are. Sums in float64.
+ * format and any order of columns works, and groups stay where they are. What whole blocks of
+ * columns contribute is a product in float32; within a block sums are float64.
  *
  * <p>Rounding to nearest is returned for a row where it has the smaller error: feedback is greedy
  * and may lose. Source: GPTQ (arXiv 2210.17323); the form without an inverse is the LDLQ of QuIP
  * (arXiv 2307.13304).
  */
-public final class Gptq {
+public final class Gptq implements AutoCloseable {
   private static final int ROWS_PER_TASK = 4;
 
   /** The order in which columns are rounded. */
@@ -37,40 +44,47 @@ public final class Gptq {
    */
   public record Result(Matrix weight, double error, double damping) {}
 
-  private Gptq() {}
+  private final SecondMoment moment;
+  private final int[] columns;
+  private final ReversedCholesky factor;
+  private final Product product;
+  private final Workers workers;
+
+  private Gptq(
+      SecondMoment moment,
+      int[] columns,
+      ReversedCholesky factor,
+      Product product,
+      Workers workers) {
+    this.moment = moment;
+    this.columns = columns;
+    this.factor = factor;
+    this.product = product;
+    this.workers = workers;
+  }
 
   /**
-   * Rounds {@code weight} to {@code grid}.
+   * Prepares the rounding of weights that read the same inputs; to be closed.
    *
-   * @param weight {@code [out, in]}
-   * @param moment of the inputs, {@code in} channels
+   * @param moment of the inputs; must live as long as this
    * @param damping share of the mean diagonal to add to H, usually 0.01
    * @throws ArithmeticException if H stays indefinite after the damping was raised
    */
-  public static Result round(
-      Matrix weight, SecondMoment moment, Grid grid, double damping, Order order, Workers workers) {
-    if (moment.channels() != weight.columns()) {
-      throw new IllegalArgumentException(
-          "a weight of %d inputs needs a second moment of as many, not %d"
-              .formatted(weight.columns(), moment.channels()));
-    }
+  public static Gptq of(
+      SecondMoment moment, double damping, Order order, Product product, Workers workers) {
     int[] columns = columns(moment, order);
-    ReversedCholesky.Factor factor = ReversedCholesky.of(moment, columns, damping, workers);
-    Matrix result = Matrix.zeros(weight.rows(), weight.columns());
-    double[] errors = new double[weight.rows()];
-    workers.forRange(
-        weight.rows(),
-        ROWS_PER_TASK,
-        (from, to) -> {
-          for (int row = (int) from; row < to; row++) {
-            errors[row] = round(weight, row, grid, columns, factor, moment, result);
-          }
-        });
-    double total = 0;
-    for (double error : errors) {
-      total += error;
-    }
-    return new Result(result, total, factor.damping());
+    ReversedCholesky factor = ReversedCholesky.of(moment, columns, damping, product, workers);
+    return new Gptq(moment, columns, factor, product, workers);
+  }
+
+  /** Share of the mean diagonal that was added to H. */
+  public double damping() {
+    return factor.damping();
+  }
+
+  @Override
+  public void close() {
+    factor.close();
   }
 
   private static int[] columns(SecondMoment moment, Order order) {
@@ -86,40 +100,108 @@ public final class Gptq {
     };
   }
 
-  private static double round(
+  /**
+   * Rounds rows of a weight to {@code grid}.
+   *
+   * @param weight {@code [rows, in]}
+   */
+  public Result round(Matrix weight, Grid grid) {
+    if (columns.length != weight.columns()) {
+      throw new IllegalArgumentException(
+          "a weight of %d inputs needs a second moment of as many, not %d"
+              .formatted(weight.columns(), columns.length));
+    }
+    int rows = weight.rows();
+    int d = columns.length;
+    float[] values = new float[rows * d];
+    float[] errors = new float[rows * d]; // w - q, in the order of rounding
+    for (int from = 0; from < d; from += ReversedCholesky.BLOCK) {
+      int to = Math.min(d, from + ReversedCholesky.BLOCK);
+      double[] square = square(factor, from, to);
+      try (Arena arena = Arena.ofShared()) {
+        Tensor earlier =
+            from == 0
+                ? Tensor.allocate(arena, DType.F32, Shape.of(rows, to))
+                : product.multiply(
+                    block(errors, rows, d, from, arena), factor.above(from, to, arena), arena);
+        int first = from;
+        workers.forRange(
+            rows,
+            ROWS_PER_TASK,
+            (begin, end) -> {
+              for (int row = (int) begin; row < end; row++) {
+                round(weight, row, grid, first, square, earlier, errors, values);
+              }
+            });
+      }
+    }
+    return better(weight, grid, new Matrix(rows, d, values), factor.damping());
+  }
+
+  private static double[] square(ReversedCholesky factor, int from, int to) {
+    int width = to - from;
+    double[] square = new double[width * width];
+    for (int i = 0; i < width; i++) {
+      for (int j = i; j < width; j++) {
+        square[i * width + j] = factor.get(from + i, from + j);
+      }
+    }
+    return square;
+  }
+
+  /** The first {@code count} columns. */
+  private static Tensor block(float[] matrix, int rows, int columns, int count, Arena arena) {
+    Tensor block = Tensor.allocate(arena, DType.F32, Shape.of(rows, count));
+    for (int r = 0; r < rows; r++) {
+      MemorySegment.copy(
+          matrix, r * columns, block.segment(), Tensor.FLOAT, (long) r * count * 4, count);
+    }
+    return block;
+  }
+
+  private void round(
       Matrix weight,
       int row,
       Grid grid,
-      int[] columns,
-      ReversedCholesky.Factor factor,
-      SecondMoment moment,
-      Matrix result) {
+      int first,
+      double[] square,
+      Tensor earlier,
+      float[] errors,
+      float[] values) {
     int d = columns.length;
+    int width = Math.toIntExact(earlier.shape().dim(1));
+    double[] feedback = new double[width];
+    for (int j = 0; j < width; j++) {
+      feedback[j] = earlier.getFloat((long) row * width + j);
+    }
     int base = row * d;
-    double[] feedback = new double[d]; // sum over k of (w_k - q_k) R_ki
-    double[] fed = new double[d];
-    double[] nearest = new double[d];
-    for (int i = 0; i < d; i++) {
-      int column = columns[i];
-      double[] factorRow = factor.rows()[i];
+    for (int i = 0; i < width; i++) {
+      int column = columns[first + i];
       float w = weight.values()[base + column];
-      float q = grid.nearest(row, column, (float) (w + feedback[i] / factorRow[0]));
-      result.values()[base + column] = q;
+      int at = i * width;
+      float q = grid.nearest(row, column, (float) (w + feedback[i] / square[at + i]));
+      values[base + column] = q;
       double e = (double) w - q;
-      fed[column] = e;
-      nearest[column] = (double) w - grid.nearest(row, column, w);
-      for (int j = 1; j < factorRow.length; j++) {
-        feedback[i + j] += e * factorRow[j];
+      errors[base + first + i] = (float) e;
+      for (int j = i + 1; j < width; j++) {
+        feedback[j] += e * square[at + j];
       }
     }
-    double fedError = moment.quadratic(fed, 0);
-    double nearestError = moment.quadratic(nearest, 0);
-    if (nearestError < fedError) {
-      for (int j = 0; j < d; j++) {
-        result.values()[base + j] = grid.nearest(row, j, weight.values()[base + j]);
+  }
+
+  /** Of each row the better of feedback and rounding to nearest. */
+  private Result better(Matrix weight, Grid grid, Matrix fed, double damping) {
+    double[] fedErrors = OutputError.ofRows(weight, fed, moment, product, workers);
+    Matrix nearest = grid.nearest(weight, workers);
+    double[] nearestErrors = OutputError.ofRows(weight, nearest, moment, product, workers);
+    double total = 0;
+    for (int row = 0; row < weight.rows(); row++) {
+      if (nearestErrors[row] < fedErrors[row]) {
+        int columns = weight.columns();
+        System.arraycopy(nearest.values(), row * columns, fed.values(), row * columns, columns);
       }
-      return nearestError;
+      total += Math.min(nearestErrors[row], fedErrors[row]);
     }
-    return fedError;
+    return new Result(fed, total, damping);
   }
 }

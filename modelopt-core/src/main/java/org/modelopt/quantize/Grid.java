@@ -1,10 +1,14 @@
 package org.modelopt.quantize;
 
 import java.util.Arrays;
+import org.modelopt.compute.Workers;
 import org.modelopt.numeric.CodebookFormat;
 import org.modelopt.numeric.FloatFormat;
+import org.modelopt.numeric.Granularity;
 import org.modelopt.numeric.IntFormat;
 import org.modelopt.numeric.NumberFormat;
+import org.modelopt.numeric.QuantSpec;
+import org.modelopt.numeric.Scales;
 
 /**
  * The values that the elements of one weight can take under frozen scales: {@code code * scale},
@@ -15,13 +19,17 @@ import org.modelopt.numeric.NumberFormat;
  * IntFormat#max}; float formats follow OCP Microscaling Formats v1.0 section 5.3.
  */
 public final class Grid {
+  private static final int ROWS_PER_TASK = 8;
+
   private final NumberFormat format;
   private final int columns;
   private final int block;
   private final int blocksPerRow;
   private final float[] scales;
+  private final int[] zeroPoints; // as many as scales, or none
 
-  private Grid(NumberFormat format, int columns, int block, float[] scales) {
+  private Grid(NumberFormat format, int columns, int block, float[] scales, int[] zeroPoints) {
+    this.zeroPoints = zeroPoints;
     this.format = format;
     this.columns = columns;
     this.block = block;
@@ -36,7 +44,38 @@ public final class Grid {
    * @param scales one per block, row-major, positive
    */
   public static Grid ofScales(NumberFormat format, int columns, int block, float... scales) {
-    return new Grid(format, columns, block, scales.clone());
+    return new Grid(format, columns, block, scales.clone(), new int[0]);
+  }
+
+  /**
+   * The grid of given scales of a weight {@code [rows, columns]}.
+   *
+   * @throws IllegalArgumentException if the spec's sharing does not go by rows and blocks of them
+   */
+  public static Grid of(QuantSpec spec, Scales scales, int rows, int columns) {
+    int block =
+        switch (spec.granularity()) {
+          case Granularity.Block(int size) -> size;
+          case Granularity.PerChannel(), Granularity.PerToken(), Granularity.PerTensor() -> columns;
+          case Granularity.Block2d(_, int tileColumns) -> tileColumns;
+        };
+    int perRow = Math.ceilDiv(columns, block);
+    float[] effective = new float[Math.multiplyExact(rows, perRow)];
+    int[] zeros = new int[scales.zeroPoints().isPresent() ? effective.length : 0];
+    for (int at = 0; at < effective.length; at++) {
+      long from =
+          switch (spec.granularity()) {
+            case Granularity.PerTensor() -> 0;
+            case Granularity.Block2d(int tileRows, _) ->
+                (long) (at / perRow / tileRows) * perRow + at % perRow;
+            case Granularity.Block _, Granularity.PerChannel(), Granularity.PerToken() -> at;
+          };
+      effective[at] = ScaleValues.get(scales.values(), from) * scales.globalScale();
+      if (zeros.length > 0) {
+        zeros[at] = (int) scales.zeroPoints().orElseThrow().getFloat(from);
+      }
+    }
+    return new Grid(spec.format(), columns, block, effective, zeros);
   }
 
   /** The grid whose scales are {@code amax / maxFinite} of each block; 1 where amax is 0. */
@@ -46,7 +85,7 @@ public final class Grid {
       float scale = amax[i] / format.maxFinite();
       amax[i] = scale == 0 ? 1 : scale;
     }
-    return new Grid(format, weight.columns(), block, amax);
+    return new Grid(format, weight.columns(), block, amax, new int[0]);
   }
 
   /** Largest magnitude of each block, row-major. */
@@ -78,22 +117,46 @@ public final class Grid {
       throw new IllegalArgumentException(
           "expected %d scales but found %d".formatted(scales.length, newScales.length));
     }
-    return new Grid(format, columns, block, newScales.clone());
+    return new Grid(format, columns, block, newScales.clone(), zeroPoints);
   }
 
   /** The value of this grid nearest to {@code x} at a place of the weight. */
   public float nearest(int row, int column, float x) {
-    float scale = scales[row * blocksPerRow + column / block];
-    return round(format, x / scale) * scale;
+    int at = row * blocksPerRow + column / block;
+    float scale = scales[at];
+    if (zeroPoints.length == 0) {
+      return round(format, x / scale) * scale;
+    }
+    int zero = zeroPoints[at]; // of unsigned integers
+    return (Math.clamp((float) Math.rint(x / scale) + zero, 0, format.maxFinite()) - zero) * scale;
   }
 
   /** Every element of {@code weight} rounded to this grid. */
-  public Matrix nearest(Matrix weight) {
+  public Matrix nearest(Matrix weight, Workers workers) {
     float[] rounded = new float[weight.values().length];
-    for (int i = 0; i < rounded.length; i++) {
-      rounded[i] = nearest(i / columns, i % columns, weight.values()[i]);
-    }
+    workers.forRange(
+        weight.rows(),
+        ROWS_PER_TASK,
+        (from, to) -> {
+          for (int row = (int) from; row < to; row++) {
+            for (int j = 0; j < columns; j++) {
+              int at = row * columns + j;
+              rounded[at] = nearest(row, j, weight.values()[at]);
+            }
+          }
+        });
     return new Matrix(weight.rows(), columns, rounded);
+  }
+
+  /** How many elements are larger than the largest value of their scale times {@code slack}. */
+  long beyond(Matrix weight, float slack) {
+    long beyond = 0;
+    float most = format.maxFinite() * slack;
+    for (int i = 0; i < weight.values().length && zeroPoints.length == 0; i++) {
+      float scale = scales[i / columns * blocksPerRow + i % columns / block];
+      beyond += Math.abs(weight.values()[i]) > Math.abs(scale) * most ? 1 : 0;
+    }
+    return beyond;
   }
 
   /** The value of {@code format} nearest to {@code x}, ties to the even code, saturating. */

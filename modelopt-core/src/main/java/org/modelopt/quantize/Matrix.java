@@ -1,8 +1,15 @@
 package org.modelopt.quantize;
 
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import org.modelopt.compute.Workers;
+import org.modelopt.tensor.DType;
+import org.modelopt.tensor.Shape;
+import org.modelopt.tensor.Tensor;
+
 /**
- * A float32 matrix on the heap, row-major: what algorithms take and give. They work on one weight
- * at a time, so that one linear is all there is of it.
+ * A float32 matrix on the heap, row-major: what algorithms take and give. They work on some rows of
+ * one weight at a time, so that this is all there is of it.
  *
  * @param rows number of rows
  * @param columns number of columns
@@ -10,6 +17,8 @@ package org.modelopt.quantize;
  */
 @SuppressWarnings("ArrayRecordComponent") // a view of work memory, passed on within one decision
 public record Matrix(int rows, int columns, float[] values) {
+  private static final int ROWS_PER_TASK = 16;
+
   /** Checks the size. */
   public Matrix {
     if ((long) rows * columns != values.length) {
@@ -24,6 +33,39 @@ public record Matrix(int rows, int columns, float[] values) {
     return new Matrix(rows, columns, new float[Math.multiplyExact(rows, columns)]);
   }
 
+  /** A copy of a host tensor of F32, BF16 or F16 {@code [rows, columns]}. */
+  public static Matrix copyOf(Tensor tensor, Workers workers) {
+    int columns = Math.toIntExact(tensor.shape().columns());
+    Matrix copy = zeros(Math.toIntExact(tensor.shape().rows()), columns);
+    workers.forRange(
+        copy.rows,
+        ROWS_PER_TASK,
+        (from, to) -> {
+          if (tensor.dtype() == DType.F32) {
+            int count = (int) (to - from) * columns;
+            MemorySegment.copy(
+                tensor.segment(),
+                Tensor.FLOAT,
+                from * columns * 4,
+                copy.values,
+                (int) from * columns,
+                count);
+            return;
+          }
+          for (int i = (int) from * columns; i < to * columns; i++) {
+            copy.values[i] = tensor.getFloat(i);
+          }
+        });
+    return copy;
+  }
+
+  /** A copy as an F32 tensor in memory of {@code arena}. */
+  public Tensor toTensor(Arena arena) {
+    Tensor tensor = Tensor.allocate(arena, DType.F32, Shape.of(rows, columns));
+    MemorySegment.copy(values, 0, tensor.segment(), Tensor.FLOAT, 0, values.length);
+    return tensor;
+  }
+
   /** The element in row {@code row} and column {@code column}. */
   public float get(int row, int column) {
     return values[row * columns + column];
@@ -32,8 +74,11 @@ public record Matrix(int rows, int columns, float[] values) {
   /** A copy with column j multiplied by {@code factors[j]}. */
   public Matrix scaleColumns(float[] factors) {
     float[] scaled = values.clone();
-    for (int i = 0; i < scaled.length; i++) {
-      scaled[i] *= factors[i % columns];
+    for (int row = 0; row < rows; row++) {
+      int base = row * columns;
+      for (int j = 0; j < columns; j++) {
+        scaled[base + j] *= factors[j];
+      }
     }
     return new Matrix(rows, columns, scaled);
   }

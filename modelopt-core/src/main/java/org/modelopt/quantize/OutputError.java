@@ -1,5 +1,6 @@
 package org.modelopt.quantize;
 
+import org.modelopt.compute.Product;
 import org.modelopt.compute.Workers;
 import org.modelopt.statistics.SecondMoment;
 
@@ -8,24 +9,22 @@ public final class OutputError {
   private OutputError() {}
 
   /** {@code tr((W - Ŵ) H (W - Ŵ)ᵀ)}: the squared error of all outputs over all tokens seen. */
-  public static double of(Matrix weight, Matrix candidate, SecondMoment moment, Workers workers) {
-    double[] errors = new double[weight.rows()];
-    workers.forRange(
-        weight.rows(),
-        1,
-        (from, to) -> {
-          for (int row = (int) from; row < to; row++) {
-            double[] d = new double[weight.columns()];
-            for (int j = 0; j < d.length; j++) {
-              d[j] = (double) weight.get(row, j) - candidate.get(row, j);
-            }
-            errors[row] = moment.quadratic(d, 0);
-          }
-        });
+  public static double of(
+      Matrix weight, Matrix candidate, SecondMoment moment, Product product, Workers workers) {
     double total = 0;
-    for (double error : errors) {
+    for (double error : ofRows(weight, candidate, moment, product, workers)) {
       total += error;
     }
     return total;
+  }
+
+  /** The squared error of each output over all tokens seen. */
+  public static double[] ofRows(
+      Matrix weight, Matrix candidate, SecondMoment moment, Product product, Workers workers) {
+    float[] deltas = new float[weight.values().length];
+    for (int i = 0; i < deltas.length; i++) {
+      deltas[i] = weight.values()[i] - candidate.values()[i];
+    }
+    return moment.quadratics(deltas, weight.rows(), product, workers);
   }
 }

@@ -19,6 +19,7 @@ import org.modelopt.job.Weights;
 import org.modelopt.model.Linear;
 import org.modelopt.model.Model;
 import org.modelopt.numeric.Conversion;
+import org.modelopt.report.LinearReport;
 import org.modelopt.statistics.Statistics;
 import org.modelopt.tensor.Tensor;
 
@@ -32,6 +33,7 @@ import org.modelopt.tensor.Tensor;
  * @param plan which module got which format
  * @param decisions the scales
  * @param statistics what calibration saw, by input group and cache site
+ * @param reports what each quantized linear is like, in order of execution
  * @param samples the calibration data, if the config needed any
  * @param precision type of activations during calibration
  */
@@ -41,11 +43,13 @@ public record QuantizedModel(
     Plan plan,
     Decisions decisions,
     Map<String, Statistics> statistics,
+    List<LinearReport> reports,
     Optional<SampleSet> samples,
     Precision precision) {
-  /** Copies the map, keeping its order. */
+  /** Copies map and list, keeping their order. */
   public QuantizedModel {
     statistics = Collections.unmodifiableMap(new LinkedHashMap<>(statistics));
+    reports = List.copyOf(reports);
   }
 
   /** A model for which nothing was decided: it is exported as it is. */
@@ -62,6 +66,7 @@ public record QuantizedModel(
         new Plan(linears, List.of()),
         Decisions.NONE,
         Map.of(),
+        List.of(),
         Optional.empty(),
         model.storedPrecision());
   }

@@ -1,29 +1,55 @@
 package org.modelopt.statistics;
 
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.modelopt.compute.Product;
 import org.modelopt.compute.Workers;
+import org.modelopt.tensor.DType;
+import org.modelopt.tensor.Shape;
+import org.modelopt.tensor.Tensor;
+import org.modelopt.transform.Change;
+import org.modelopt.transform.Changes;
+import org.modelopt.transform.Rotation;
 
 /**
  * The sum of {@code xᵀx} over the rows of activations {@code [tokens, channels]}: what the output
  * error of any candidate weight follows from.
  *
- * <p>With it {@code sum over tokens of |(W - Ŵ) x|^2 = tr((W - Ŵ) H (W - Ŵ)ᵀ)}. Sums are float32 in
- * token order, four tokens at a time; only the lower half is kept. The order of additions does not
- * depend on threads, so results do not either. Not safe for use by several threads.
+ * <p>With it {@code sum over tokens of |(W - Ŵ) x|^2 = tr((W - Ŵ) H (W - Ŵ)ᵀ)}. Tokens are gathered
+ * and multiplied many at a time; the sums are float32 in token order, so that results depend on the
+ * tokens and their order alone. Memory off the heap: the upper half in panels of rows, panel b
+ * holding rows b and columns from the panel's first row on, its first square at half its value (a
+ * quadratic form is then twice the sum over panels). Closing gives the memory back. Not safe for
+ * use by several threads.
  */
-public final class SecondMoment {
-  private static final int ROWS_PER_TASK = 16;
+public final class SecondMoment implements AutoCloseable {
+  /** Rows of a panel; the last may have fewer. */
+  public static final int PANEL = 256;
 
+  private static final int GATHERED_ELEMENTS = 1 << 23;
+  private static final int ROWS_PER_TASK = 8;
+
+  private final Arena arena = Arena.ofShared();
   private final int channels;
-  private final float[][] lower;
+  private final Tensor[] panels;
+  private final float[] gathered; // [channels, capacity]
+  private final int capacity;
+  private int waiting;
   private long tokens;
 
   /** Nothing seen yet. */
   public SecondMoment(int channels) {
     this.channels = channels;
-    this.lower = new float[channels][];
-    for (int i = 0; i < channels; i++) {
-      lower[i] = new float[i + 1];
-    }
+    this.panels =
+        IntStream.iterate(0, from -> from < channels, from -> from + PANEL)
+            .mapToObj(from ->
+                Tensor.allocate(
+                    arena, DType.F32, Shape.of(Math.min(PANEL, channels - from), channels - from)))
+            .toArray(Tensor[]::new);
+    this.capacity = Math.clamp(GATHERED_ELEMENTS / Math.max(1, channels), 64, 2048);
+    this.gathered = new float[Math.multiplyExact(channels, capacity)];
   }
 
   /** Number of channels. */
@@ -37,96 +63,245 @@ public final class SecondMoment {
   }
 
   /**
-   * Adds the rows of an activation matrix.
+   * Adds the rows of an activation matrix. The last of them count after {@link #finish}.
    *
-   * @param x {@code [count, channels]}, row-major
+   * @param x F32 or BF16 {@code [count, channels]} on the host
    */
-  public void add(float[] x, int count, Workers workers) {
-    if ((long) count * channels != x.length) {
+  public void add(Tensor x, Product product, Workers workers) {
+    long count = x.shape().rows();
+    if (x.shape().columns() != channels) {
       throw new IllegalArgumentException(
-          "%d tokens of %d channels are not %d elements".formatted(count, channels, x.length));
+          "rows of %s are not of %d channels".formatted(x, channels));
     }
-    workers.forRange(
-        channels,
-        ROWS_PER_TASK,
-        (from, to) -> {
-          for (int t = 0; t < count; t += 4) {
-            for (int i = (int) from; i < to; i++) {
-              addTokens(lower[i], x, t, Math.min(4, count - t), i);
-            }
-          }
-        });
+    for (long t = 0; t < count; ) {
+      int step = (int) Math.min(count - t, capacity - waiting);
+      gather(x, t, step, workers);
+      waiting += step;
+      t += step;
+      if (waiting == capacity) {
+        finish(product, workers);
+      }
+    }
     tokens += count;
   }
 
-  private void addTokens(float[] sums, float[] x, int token, int count, int row) {
-    int at = token * channels;
-    if (count < 4) {
-      for (int t = 0; t < count; t++) {
-        int base = at + t * channels;
-        float a = x[base + row];
-        for (int j = 0; j <= row; j++) {
-          sums[j] += a * x[base + j];
-        }
-      }
-      return;
-    }
-    int b = at + channels;
-    int c = b + channels;
-    int d = c + channels;
-    float first = x[at + row];
-    float second = x[b + row];
-    float third = x[c + row];
-    float fourth = x[d + row];
-    for (int j = 0; j <= row; j++) {
-      sums[j] += first * x[at + j] + second * x[b + j] + (third * x[c + j] + fourth * x[d + j]);
-    }
+  private void gather(Tensor x, long first, int count, Workers workers) {
+    int at = waiting;
+    workers.forRange(
+        channels,
+        64,
+        (from, to) -> {
+          for (int t = 0; t < count; t++) {
+            long row = (first + t) * channels;
+            for (int c = (int) from; c < to; c++) {
+              gathered[c * capacity + at + t] = x.getFloat(row + c);
+            }
+          }
+        });
   }
 
-  /** Adds what {@code later} saw, after what this saw. */
-  public void merge(SecondMoment later) {
+  /** Multiplies the tokens that wait; to be called after the last token. */
+  public void finish(Product product, Workers workers) {
+    if (waiting == 0) {
+      return;
+    }
+    try (Arena temporary = Arena.ofShared()) {
+      Tensor x = Tensor.allocate(temporary, DType.F32, Shape.of(channels, waiting));
+      for (int c = 0; c < channels; c++) {
+        MemorySegment.copy(
+            gathered, c * capacity, x.segment(), Tensor.FLOAT, (long) c * waiting * 4, waiting);
+      }
+      for (int b = 0; b < panels.length; b++) {
+        int from = b * PANEL;
+        int to = Math.min(channels, from + PANEL);
+        try (Arena one = Arena.ofShared()) {
+          Tensor sums = product.multiply(x.rows(from, to), x.rows(from, channels), one);
+          add(panels[b], sums, true, workers);
+        }
+      }
+    }
+    waiting = 0;
+  }
+
+  /** Adds to a panel; the products of its first square count half. */
+  private static void add(Tensor panel, Tensor more, boolean halve, Workers workers) {
+    int rows = Math.toIntExact(panel.shape().dim(0));
+    int columns = Math.toIntExact(panel.shape().dim(1));
+    workers.forRange(
+        rows,
+        ROWS_PER_TASK,
+        (from, to) -> {
+          float[] sum = new float[columns];
+          float[] add = new float[columns];
+          for (long i = from; i < to; i++) {
+            long offset = i * columns * 4;
+            MemorySegment.copy(panel.segment(), Tensor.FLOAT, offset, sum, 0, columns);
+            MemorySegment.copy(more.segment(), Tensor.FLOAT, offset, add, 0, columns);
+            if (halve) {
+              for (int j = 0; j < rows; j++) {
+                add[j] *= 0.5f;
+              }
+            }
+            for (int j = 0; j < columns; j++) {
+              sum[j] += add[j];
+            }
+            MemorySegment.copy(sum, 0, panel.segment(), Tensor.FLOAT, offset, columns);
+          }
+        });
+  }
+
+  /** Adds what {@code later} saw, after what this saw; both finished. */
+  public void merge(SecondMoment later, Workers workers) {
     if (later.channels != channels) {
       throw new IllegalArgumentException(
           "cannot merge second moments of %d and %d channels".formatted(channels, later.channels));
     }
-    for (int i = 0; i < channels; i++) {
-      for (int j = 0; j <= i; j++) {
-        lower[i][j] += later.lower[i][j];
-      }
+    requireFinished();
+    later.requireFinished();
+    for (int b = 0; b < panels.length; b++) {
+      add(panels[b], later.panels[b], false, workers);
     }
     tokens += later.tokens;
   }
 
-  /** The sum of {@code x_i x_j}. */
-  public float get(int i, int j) {
-    return i >= j ? lower[i][j] : lower[j][i];
+  private void requireFinished() {
+    if (waiting > 0) {
+      throw new IllegalStateException(waiting + " tokens wait to be multiplied");
+    }
   }
 
-  /** {@code d H dᵀ} in float64 for the channels from {@code from} on, as many as {@code d} has. */
-  public double quadratic(double[] d, int from) {
-    double sum = 0;
-    for (int i = 0; i < d.length; i++) {
-      if (d[i] == 0) {
-        continue;
-      }
-      float[] row = lower[from + i];
-      double dot = 0;
-      double second = 0; // four sums, so that one addition need not wait for the one before
-      double third = 0;
-      double fourth = 0;
-      int j = 0;
-      for (; j + 3 < i; j += 4) {
-        dot += row[from + j] * d[j];
-        second += row[from + j + 1] * d[j + 1];
-        third += row[from + j + 2] * d[j + 2];
-        fourth += row[from + j + 3] * d[j + 3];
-      }
-      for (; j < i; j++) {
-        dot += row[from + j] * d[j];
-      }
-      dot += second + (third + fourth);
-      sum += d[i] * (2 * dot + row[from + i] * d[i]);
+  /** A copy for inputs whose channels are multiplied by {@code factors}. */
+  public SecondMoment scaled(float[] factors, Workers workers) {
+    requireFinished();
+    SecondMoment scaled = new SecondMoment(channels);
+    for (int b = 0; b < panels.length; b++) {
+      int first = b * PANEL;
+      int columns = channels - first;
+      Tensor from = panels[b];
+      Tensor to = scaled.panels[b];
+      workers.forRange(
+          from.shape().dim(0),
+          ROWS_PER_TASK,
+          (begin, end) -> {
+            float[] row = new float[columns];
+            for (long i = begin; i < end; i++) {
+              long offset = i * columns * 4;
+              MemorySegment.copy(from.segment(), Tensor.FLOAT, offset, row, 0, columns);
+              float factor = factors[first + (int) i];
+              for (int j = 0; j < columns; j++) {
+                row[j] *= factor * factors[first + j];
+              }
+              MemorySegment.copy(row, 0, to.segment(), Tensor.FLOAT, offset, columns);
+            }
+          });
     }
-    return sum;
+    scaled.tokens = tokens;
+    return scaled;
+  }
+
+  /**
+   * A copy for inputs whose channels are rotated.
+   *
+   * @param rotation of runs that fill panels
+   */
+  public SecondMoment rotated(Rotation rotation, Workers workers) {
+    requireFinished();
+    if (PANEL % rotation.block() != 0) {
+      throw new IllegalArgumentException(
+          "rotations of " + rotation.block() + " channels do not fill panels of " + PANEL);
+    }
+    SecondMoment rotated = new SecondMoment(channels);
+    List<Change> both =
+        List.of(new Change.RotateColumns(rotation), new Change.RotateRows(rotation));
+    for (int b = 0; b < panels.length; b++) {
+      try (Arena temporary = Arena.ofShared()) {
+        Tensor panel = Changes.apply(both, panels[b], workers, temporary);
+        rotated.panels[b].segment().copyFrom(panel.segment());
+      }
+    }
+    rotated.tokens = tokens;
+    return rotated;
+  }
+
+  /** The sum of {@code x_i x_j}. */
+  public float get(int i, int j) {
+    int row = Math.min(i, j);
+    int column = Math.max(i, j);
+    int first = row / PANEL * PANEL;
+    float value =
+        panels[row / PANEL].getFloat((long) (row - first) * (channels - first) + column - first);
+    return column / PANEL == row / PANEL ? 2 * value : value;
+  }
+
+  /** The square of channels {@code from} (inclusive) to {@code to} (exclusive), row-major. */
+  public float[] square(int from, int to) {
+    int n = to - from;
+    float[] square = new float[n * n];
+    for (int i = 0; i < n; i++) {
+      for (int j = 0; j < n; j++) {
+        square[i * n + j] = get(from + i, from + j);
+      }
+    }
+    return square;
+  }
+
+  /**
+   * {@code d H dᵀ} of each row d of a matrix, products in float32, their sum in float64.
+   *
+   * @param deltas {@code [rows, channels]}, row-major
+   */
+  public double[] quadratics(float[] deltas, int rows, Product product, Workers workers) {
+    requireFinished();
+    double[] sums = new double[rows];
+    for (int b = 0; b < panels.length; b++) {
+      int first = b * PANEL;
+      int tail = channels - first;
+      int width = Math.min(PANEL, tail);
+      try (Arena temporary = Arena.ofShared()) {
+        Tensor d = Tensor.allocate(temporary, DType.F32, Shape.of(rows, tail));
+        for (int r = 0; r < rows; r++) {
+          MemorySegment.copy(
+              deltas, r * channels + first, d.segment(), Tensor.FLOAT, (long) r * tail * 4, tail);
+        }
+        Tensor images = product.multiply(d, panels[b], temporary);
+        workers.forRange(
+            rows,
+            ROWS_PER_TASK,
+            (from, to) -> {
+              float[] image = new float[width];
+              for (int r = (int) from; r < to; r++) {
+                MemorySegment.copy(
+                    images.segment(), Tensor.FLOAT, (long) r * width * 4, image, 0, width);
+                double sum = 0;
+                for (int j = 0; j < width; j++) {
+                  sum += (double) deltas[r * channels + first + j] * image[j];
+                }
+                sums[r] += 2 * sum;
+              }
+            });
+      }
+    }
+    return sums;
+  }
+
+  /** The panels, in order, as they are kept; they live as long as this. */
+  public List<Tensor> panels() {
+    requireFinished();
+    return List.of(panels);
+  }
+
+  /** A moment with copies of {@code panels}, for example of those in a file. */
+  static SecondMoment of(int channels, long tokens, List<Tensor> panels) {
+    SecondMoment moment = new SecondMoment(channels);
+    for (int b = 0; b < moment.panels.length; b++) {
+      moment.panels[b].segment().copyFrom(panels.get(b).segment());
+    }
+    moment.tokens = tokens;
+    return moment;
+  }
+
+  @Override
+  public void close() {
+    arena.close();
   }
 }

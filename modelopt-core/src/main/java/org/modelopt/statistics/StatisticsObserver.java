@@ -3,30 +3,29 @@ package org.modelopt.statistics;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.function.Predicate;
+import java.util.Optional;
+import java.util.function.Function;
 import org.modelopt.compute.Backend;
-import org.modelopt.compute.ChannelObserver;
 import org.modelopt.model.CacheSite;
 import org.modelopt.model.InputGroup;
 import org.modelopt.tensor.Tensor;
 
 /**
- * Gathers {@link Statistics} of the sites that were asked for, by the name of the input group or
- * {@link CacheSite#statisticsName()}. Tensors must come in sample order. Figures stay on the device
- * until they are asked for; closing gives its memory back.
+ * Gathers what was asked for of each site, by the name of the input group or {@link
+ * CacheSite#statisticsName()}. Tensors must come in sample order. Closing gives memory back.
  */
 public final class StatisticsObserver implements Observer, AutoCloseable {
   private final Backend backend;
-  private final Predicate<String> wanted;
-  private final Map<String, ChannelObserver> seen = new LinkedHashMap<>();
+  private final Function<String, Optional<Seen.Wanted>> wanted;
+  private final Map<String, Seen> seen = new LinkedHashMap<>();
 
   /**
    * An observer that has seen nothing.
    *
    * @param backend where the tensors are
-   * @param wanted which input groups and cache sites to look at
+   * @param wanted what to gather of an input group or cache site; empty for nothing
    */
-  public StatisticsObserver(Backend backend, Predicate<String> wanted) {
+  public StatisticsObserver(Backend backend, Function<String, Optional<Seen.Wanted>> wanted) {
     this.backend = backend;
     this.wanted = wanted;
   }
@@ -42,22 +41,22 @@ public final class StatisticsObserver implements Observer, AutoCloseable {
   }
 
   private void add(String name, Tensor x) {
-    if (wanted.test(name)) {
-      int channels = Math.toIntExact(x.shape().columns());
-      seen.computeIfAbsent(name, key -> backend.observeChannels(channels)).add(x);
-    }
+    wanted
+        .apply(name)
+        .ifPresent(what ->
+            seen.computeIfAbsent(
+                    name, key -> new Seen(Math.toIntExact(x.shape().columns()), what, backend))
+                .add(x, backend));
   }
 
-  /** What was seen so far, by name, in the order in which sites were first seen. */
-  public Map<String, Statistics> statistics() {
-    Map<String, Statistics> statistics = new LinkedHashMap<>();
-    seen.forEach((name, observer) -> statistics.put(name, Statistics.of(observer.summary())));
-    return Collections.unmodifiableMap(statistics);
+  /** What was seen, by name, in the order in which sites were first seen; all of it counts now. */
+  public Map<String, Seen> seen() {
+    seen.values().forEach(site -> site.finish(backend));
+    return Collections.unmodifiableMap(seen);
   }
 
   @Override
   public void close() {
-    seen.values().forEach(ChannelObserver::close);
-    seen.clear();
+    seen.values().forEach(Seen::close);
   }
 }

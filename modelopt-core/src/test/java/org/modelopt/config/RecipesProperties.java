@@ -68,7 +68,7 @@ class RecipesProperties {
             share.map(Algorithm.SmoothQuant::new),
             share.map(step -> new Algorithm.Mse(step, step + 1, step)),
             share.map(step -> new Algorithm.AwqFull(step, step / 2, step / 3)),
-            share.map(damping -> new Algorithm.Gptq(damping, 64, true))));
+            share.map(damping -> new Algorithm.Gptq(damping, true, false))));
   }
 
   private static Arbitrary<QuantSpec> specs() {

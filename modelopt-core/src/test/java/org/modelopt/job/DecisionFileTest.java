@@ -14,6 +14,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.SequencedMap;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
@@ -32,6 +33,7 @@ import org.modelopt.numeric.Conversion;
 import org.modelopt.numeric.QuantSpec;
 import org.modelopt.numeric.Rounding;
 import org.modelopt.numeric.Scales;
+import org.modelopt.report.LinearReport;
 import org.modelopt.statistics.Statistics;
 import org.modelopt.tensor.DType;
 import org.modelopt.tensor.Shape;
@@ -41,6 +43,17 @@ import org.modelopt.transform.Rotation;
 
 /** Every kind of decision goes to disk and comes back with the same bits. */
 class DecisionFileTest {
+  private static final LinearReport REPORT =
+      new LinearReport(
+          "a",
+          "int4_block_128",
+          5,
+          0.25,
+          OptionalDouble.of(0.1),
+          0,
+          OptionalDouble.empty(),
+          List.of("one", "two"));
+
   @TempDir private Path directory;
 
   private static Tensor floats(int count, float first) {
@@ -97,6 +110,7 @@ class DecisionFileTest {
         Statistics.of(new ChannelSummary(3, new float[] {1, 2}, new double[] {0.5, 0.25}));
     return new JobStep(
         List.of(new Decisions(weights, inputs, caches, parameters), Decisions.NONE),
+        List.of(List.of(REPORT), List.of()),
         Map.of("site", seen));
   }
 
@@ -110,6 +124,7 @@ class DecisionFileTest {
     DecisionFile.write(second, read);
     assertArrayEquals(Files.readAllBytes(first), Files.readAllBytes(second));
     assertEquals(step.statistics(), read.statistics());
+    assertEquals(step.reports(), read.reports());
     Decisions decisions = read.decisions().getFirst();
     assertEquals(
         List.of("a", "b", "c"), List.copyOf(decisions.weights().keySet()), "order of execution");

@@ -315,4 +315,17 @@ class PublicationTest {
     assertEquals(List.of("outside"), names(directory));
     assertEquals("mine", Files.readString(outside.resolve("mine")));
   }
+
+  @Test
+  void aTargetIsCheckedBeforeTheWorkWithoutMakingAnything() throws IOException {
+    Path target = directory.resolve("not").resolve("yet").resolve("there");
+    Publication.checkDirectory(target, 1);
+    ExportException room =
+        assertThrows(ExportException.class, () -> Publication.checkDirectory(target, 1L << 60));
+    assertTrue(room.getMessage().contains("bytes are needed but only"), room.getMessage());
+    Path file = Files.writeString(directory.resolve("file"), "x");
+    assertThrows(ExportException.class, () -> Publication.checkDirectory(file.resolve("a"), 1));
+    assertThrows(ExportException.class, () -> Publication.checkDirectory(file, 1));
+    assertFalse(Files.exists(directory.resolve("not")));
+  }
 }

@@ -3,6 +3,8 @@ package org.modelopt.quantize;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -41,9 +43,7 @@ class AlgorithmsTest {
   }
 
   private SecondMoment moment(float[] x) {
-    SecondMoment moment = new SecondMoment(8);
-    moment.add(x, x.length / 8, workers);
-    return moment;
+    return PlainProduct.moment(new Matrix(x.length / 8, 8, x), workers);
   }
 
   @Test
@@ -73,45 +73,65 @@ class AlgorithmsTest {
     for (int i = 0; i < x.length; i++) {
       magnitudes[i % 8] += Math.abs(x[i]) / 6.0;
     }
-    ChannelScaling.Search search =
-        ChannelScaling.search(
+    double[] shares = new double[8];
+    ChannelScaling.addWeightMagnitudes(weight(), BLOCK, shares, workers);
+    for (int j = 0; j < 8; j++) {
+      shares[j] /= 4;
+    }
+    List<float[]> candidates = new ArrayList<>();
+    for (int i = 0; i <= 10; i++) {
+      candidates.add(ChannelScaling.awq(magnitudes, shares, Math.min(1, i * 0.1)));
+    }
+    double[] errors =
+        ChannelScaling.errors(
             weight(),
-            magnitudes,
+            candidates,
             moment(x),
-            BLOCK,
-            0.1,
-            w -> Grid.ofMaxima(IntFormat.INT4, w, BLOCK).nearest(w),
+            w -> Grid.ofMaxima(IntFormat.INT4, w, BLOCK).nearest(w, workers),
+            PlainProduct.INSTANCE,
             workers);
     double[] losses = {
       .0892499, .054743, .0281538, .00375996, .00537722, .00990343, .0202526, .00580586, .0530417,
       .101343, .132023
     };
     for (int i = 0; i < losses.length; i++) {
-      assertEquals(losses[i], search.losses().get(i), 2e-4 * losses[i]);
+      assertEquals(losses[i], errors[i] / (6 * 4), 2e-4 * losses[i]);
     }
-    assertEquals(0.3, search.exponent(), 1e-9);
     double[] factors = {
       1.7162106, 2.5812926, 1.1079462, 1.8243333, 1.0344267, .3874028, 1.64894, 1.0614614
     };
     for (int j = 0; j < 8; j++) {
-      assertEquals(factors[j], search.factors().get(j), 1e-5);
+      assertEquals(factors[j], candidates.get(3)[j], 1e-5);
     }
+  }
+
+  /** Multiples of the scales of {@code grid}, evenly spaced. */
+  private static List<Grid> multiples(Grid grid, double... multiples) {
+    List<Grid> grids = new ArrayList<>();
+    for (double multiple : multiples) {
+      float[] scales = grid.scales();
+      for (int i = 0; i < scales.length; i++) {
+        scales[i] *= (float) multiple;
+      }
+      grids.add(grid.withScales(scales));
+    }
+    return grids;
   }
 
   @Test
   void clipSearchFindsTheReferencesRatios() {
     Grid grid = Grid.ofMaxima(IntFormat.INT4, weight(), BLOCK);
-    Grid clipped =
-        ScaleSearch.search(
+    double[] tried = ScaleSearch.multiples(0.5, 1, 11);
+    int[] found =
+        ScaleSearch.best(
             weight(),
-            grid,
-            ScaleSearch.multiples(0.5, 1, 11),
+            multiples(grid, tried),
             Optional.of(moment(inputs())),
+            PlainProduct.INSTANCE,
             workers);
-    float[] ratios = {.8f, .85f, 1, .95f, 1, .95f, 1, .85f};
-    float[] before = grid.scales();
+    double[] ratios = {.8, .85, 1, .95, 1, .95, 1, .85};
     for (int i = 0; i < ratios.length; i++) {
-      assertEquals(ratios[i], clipped.scales()[i] / before[i], 1e-5f);
+      assertEquals(ratios[i], tried[found[i]], 1e-9);
     }
   }
 
@@ -121,12 +141,12 @@ class AlgorithmsTest {
         new Matrix(
             2, 8, new float[] {.1f, -.2f, .3f, .4f, 5, .25f, -.35f, .15f, 1, 2, 3, 4, 5, 6, 7, 8});
     Grid grid = Grid.ofMaxima(IntFormat.INT4, weight, 8);
-    float[] fine =
-        ScaleSearch.search(
-                weight, grid, ScaleSearch.multiples(.25, 4, 39), Optional.empty(), workers)
-            .scales();
-    assertEquals(4.7039475, fine[0] * 7, 1e-5);
-    assertEquals(8.3157902, fine[1] * 7, 1e-5);
+    double[] tried = ScaleSearch.multiples(.25, 4, 39);
+    int[] found =
+        ScaleSearch.best(
+            weight, multiples(grid, tried), Optional.empty(), PlainProduct.INSTANCE, workers);
+    assertEquals(4.7039475, 5 * tried[found[0]], 1e-5);
+    assertEquals(8.3157902, 8 * tried[found[1]], 1e-5);
   }
 
   /** {@code cos(0.37 i^1.3)}, the power and the product in float32 as the reference has them. */
@@ -141,8 +161,8 @@ class AlgorithmsTest {
   @Test
   void theFactorIsTheInverseOfTheReferences() {
     int[] order = {0, 1, 2, 3, 4, 5, 6, 7};
-    ReversedCholesky.Factor factor =
-        ReversedCholesky.of(moment(gptqInputs()), order, 0.01, workers);
+    ReversedCholesky factor =
+        ReversedCholesky.of(moment(gptqInputs()), order, 0.01, PlainProduct.INSTANCE, workers);
     double[] inverse = {
       3.1087775, 3.7022743, 2.8673537, 2.3281662, 1.6711504, 1.7491342, 1.0156547, .9575369
     };
@@ -158,7 +178,9 @@ class AlgorithmsTest {
   void gptqGivesTheReferencesRowAndKeepsRoundingToNearestWhereTheReferenceLoses() {
     Grid grid = Grid.ofMaxima(IntFormat.INT4, weight(), BLOCK);
     SecondMoment moment = moment(gptqInputs());
-    Gptq.Result result = Gptq.round(weight(), moment, grid, 0.01, Gptq.Order.NATURAL, workers);
+    Gptq.Result result =
+        Gptq.of(moment, 0.01, Gptq.Order.NATURAL, PlainProduct.INSTANCE, workers)
+            .round(weight(), grid);
     double[] first = {-.2815657, 0, .9854799, .4223485, .8796958, .3770125, -.1256708, -.8796958};
     double[] third = {-.4181254, -.975626, -.8362508, 0, .8509426, 1.4891495, .6382069, .4254713};
     double[] lost = new double[8];
@@ -169,18 +191,33 @@ class AlgorithmsTest {
       lost[j] = weight().get(3, j) - third[j];
       ours[j] = (double) weight().get(3, j) - result.weight().get(3, j);
     }
-    assertTrue(moment.quadratic(ours, 0) < moment.quadratic(lost, 0));
+    assertTrue(quadratic(moment, ours) < quadratic(moment, lost));
     assertEquals(0.01, result.damping());
-    assertEquals(OutputError.of(weight(), result.weight(), moment, workers), result.error(), 1e-9);
+    assertEquals(
+        OutputError.of(weight(), result.weight(), moment, PlainProduct.INSTANCE, workers),
+        result.error(),
+        1e-9);
+  }
+
+  private double quadratic(SecondMoment moment, double... d) {
+    float[] narrow = new float[d.length];
+    for (int j = 0; j < d.length; j++) {
+      narrow[j] = (float) d[j];
+    }
+    return moment.quadratics(narrow, 1, PlainProduct.INSTANCE, workers)[0];
   }
 
   @Test
   void dampingRisesOnlyUntilTheMomentCanBeFactored() {
-    SecondMoment moment = new SecondMoment(8);
-    moment.add(new float[] {1, 1, 1, 1, 1, 1, 1, 1}, 1, workers);
+    SecondMoment moment = moment(new float[] {1, 1, 1, 1, 1, 1, 1, 1});
     Grid grid = Grid.ofMaxima(IntFormat.INT4, weight(), BLOCK);
-    Gptq.Result result = Gptq.round(weight(), moment, grid, 0, Gptq.Order.BY_MOMENT, workers);
+    Gptq.Result result =
+        Gptq.of(moment, 0, Gptq.Order.BY_MOMENT, PlainProduct.INSTANCE, workers)
+            .round(weight(), grid);
     assertEquals(1e-4, result.damping());
-    assertTrue(result.error() <= OutputError.of(weight(), grid.nearest(weight()), moment, workers));
+    double nearest =
+        OutputError.of(
+            weight(), grid.nearest(weight(), workers), moment, PlainProduct.INSTANCE, workers);
+    assertTrue(result.error() <= nearest);
   }
 }

@@ -4,10 +4,15 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import java.util.Random;
+import net.jqwik.api.Arbitraries;
+import net.jqwik.api.Arbitrary;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
+import net.jqwik.api.Provide;
 import net.jqwik.api.constraints.IntRange;
 import org.modelopt.compute.Workers;
 import org.modelopt.numeric.FloatFormat;
@@ -27,10 +32,15 @@ class GptqProperties {
     return matrix;
   }
 
-  private static SecondMoment moment(Matrix x, Workers workers) {
-    SecondMoment moment = new SecondMoment(x.columns());
-    moment.add(x.values(), x.rows(), workers);
-    return moment;
+  private static double error(Matrix a, Matrix b, SecondMoment moment, Workers workers) {
+    return OutputError.of(a, b, moment, PlainProduct.INSTANCE, workers);
+  }
+
+  private static Matrix round(
+      Matrix weight, SecondMoment moment, Grid grid, Gptq.Order order, Workers workers) {
+    try (Gptq gptq = Gptq.of(moment, 0.01, order, PlainProduct.INSTANCE, workers)) {
+      return gptq.round(weight, grid).weight();
+    }
   }
 
   private static NumberFormat format(int number) {
@@ -42,24 +52,48 @@ class GptqProperties {
     };
   }
 
-  @Property(tries = 100)
+  @Property(tries = 60)
   void feedbackIsNeverWorseThanRoundingToNearestOnTheSameGrid(
       @ForAll long seed,
-      @ForAll @IntRange(min = 1, max = 37) int columns,
+      @ForAll("widths") int columns,
       @ForAll @IntRange(max = 3) int format,
       @ForAll Gptq.Order order) {
     Random random = new Random(seed);
     try (Workers one = new Workers(1);
         Workers two = new Workers(2)) {
       Matrix weight = random(ROWS, columns, random);
-      SecondMoment moment = moment(random(20, columns, random), two);
-      Grid grid = Grid.ofMaxima(format(format), weight, 16);
-      Gptq.Result result = Gptq.round(weight, moment, grid, 0.01, order, two);
-      assertTrue(result.error() <= OutputError.of(weight, grid.nearest(weight), moment, two));
-      assertArrayEquals(grid.nearest(result.weight()).values(), result.weight().values());
-      assertArrayEquals(
-          Gptq.round(weight, moment, grid, 0.01, order, one).weight().values(),
-          result.weight().values());
+      try (SecondMoment moment = PlainProduct.moment(random(20, columns, random), two)) {
+        Grid grid = Grid.ofMaxima(format(format), weight, 16);
+        Matrix rounded = round(weight, moment, grid, order, two);
+        double nearest = error(weight, grid.nearest(weight, two), moment, two);
+        assertTrue(error(weight, rounded, moment, two) <= nearest * (1 + 1e-9));
+        assertArrayEquals(grid.nearest(rounded, two).values(), rounded.values());
+        assertArrayEquals(round(weight, moment, grid, order, one).values(), rounded.values());
+      }
+    }
+  }
+
+  /** Around the sizes of vectors and of blocks of columns. */
+  @Provide
+  Arbitrary<Integer> widths() {
+    return Arbitraries.of(1, 2, 15, 16, 17, 37, 127, 128, 129, 257, 300);
+  }
+
+  @Property(tries = 20)
+  void whereChannelsAreIndependentFeedbackIsRoundingToNearest(@ForAll long seed) {
+    Random random = new Random(seed);
+    try (Workers workers = new Workers(2)) {
+      Matrix weight = random(ROWS, 20, random);
+      Matrix x = Matrix.zeros(20, 20);
+      for (int i = 0; i < 20; i++) {
+        x.values()[i * 20 + i] = random.nextFloat(0.1f, 4);
+      }
+      try (SecondMoment moment = PlainProduct.moment(x, workers)) {
+        Grid grid = Grid.ofMaxima(IntFormat.INT4, weight, 16);
+        assertArrayEquals(
+            grid.nearest(weight, workers).values(),
+            round(weight, moment, grid, Gptq.Order.BY_MOMENT, workers).values());
+      }
     }
   }
 
@@ -71,7 +105,7 @@ class GptqProperties {
       Matrix weight = random(ROWS, columns, random);
       Matrix x = random(23, columns, random);
       Grid grid = Grid.ofMaxima(IntFormat.INT4, weight, 16);
-      Matrix rounded = grid.nearest(weight);
+      Matrix rounded = grid.nearest(weight, workers);
       double direct = 0;
       for (int t = 0; t < x.rows(); t++) {
         for (int row = 0; row < ROWS; row++) {
@@ -82,9 +116,9 @@ class GptqProperties {
           direct += y * y;
         }
       }
-      double byMoment = OutputError.of(weight, rounded, moment(x, workers), workers);
-      // Each of columns^2 sums rounds 23 times; |x| stays below 6 and |d| below half a step of 1.
-      assertEquals(direct, byMoment, ROWS * columns * columns * 23 * 36 * 0.25 * 0x1p-24);
+      double byMoment = error(weight, rounded, PlainProduct.moment(x, workers), workers);
+      // Each element of H and each product with it rounds once; |x| < 6 and |d| < 1/2.
+      assertEquals(direct, byMoment, 2.0 * ROWS * columns * columns * 23 * 36 * 0.25 * 0x1p-24);
     }
   }
 
@@ -94,14 +128,31 @@ class GptqProperties {
     Random random = new Random(seed);
     try (Workers workers = new Workers(2)) {
       Matrix weight = random(ROWS, columns, random);
-      SecondMoment moment = moment(random(20, columns, random), workers);
+      SecondMoment moment = PlainProduct.moment(random(20, columns, random), workers);
       Grid usual = Grid.ofMaxima(IntFormat.INT4, weight, columns); // one block: its error is all
-      Grid best =
-          ScaleSearch.search(
-              weight, usual, new float[] {1, .9f, .8f, .7f}, Optional.of(moment), workers);
-      assertTrue(
-          OutputError.of(weight, best.nearest(weight), moment, workers)
-              <= OutputError.of(weight, usual.nearest(weight), moment, workers));
+      List<Grid> tried = new ArrayList<>();
+      for (float multiple : new float[] {1, .9f, .8f, .7f}) {
+        float[] scales = usual.scales();
+        for (int i = 0; i < scales.length; i++) {
+          scales[i] *= multiple;
+        }
+        tried.add(usual.withScales(scales));
+      }
+      int[] found =
+          ScaleSearch.best(weight, tried, Optional.of(moment), PlainProduct.INSTANCE, workers);
+      double[] before =
+          OutputError.ofRows(
+              weight, usual.nearest(weight, workers), moment, PlainProduct.INSTANCE, workers);
+      for (int row = 0; row < ROWS; row++) {
+        double after =
+            OutputError.ofRows(
+                weight,
+                tried.get(found[row]).nearest(weight, workers),
+                moment,
+                PlainProduct.INSTANCE,
+                workers)[row];
+        assertTrue(after <= before[row]);
+      }
     }
   }
 }

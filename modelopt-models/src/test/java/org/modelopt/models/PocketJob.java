@@ -35,7 +35,9 @@ final class PocketJob {
           Config.FP8_DEFAULT.withKvCache(QuantSpec.FP8),
           Config.FP8_DEFAULT.withName("FEWER").withoutModules("*down_proj"));
 
-  static final int SAMPLES = 12;
+  static final int SAMPLES = 6;
+
+  private static final int TOKENS = 64;
 
   private PocketJob() {}
 
@@ -65,8 +67,8 @@ final class PocketJob {
             .mapToObj(s ->
                 Tensor.ofInts(
                     Arena.ofAuto(),
-                    Shape.of(96),
-                    IntStream.range(0, 96).map(i -> (i * 7 + s * 13 + seed) % 200).toArray()))
+                    Shape.of(TOKENS),
+                    IntStream.range(0, TOKENS).map(i -> (i * 7 + s * 13 + seed) % 200).toArray()))
             .toList());
   }
 

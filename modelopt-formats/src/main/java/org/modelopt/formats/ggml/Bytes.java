@@ -6,13 +6,18 @@ import java.nio.ByteOrder;
 
 /** Little-endian numbers in byte arrays, and the rounding that K types are made with. */
 final class Bytes {
-  /** 1.5 * 2^23: adding and taking it away rounds to the nearest integer, ties to even. */
+  /** 1.5 * 2^23: a sum with it has the nearest integer, ties to even, in its lowest bits. */
   static final float ROUNDER = 12582912f;
+
+  static final int ROUNDER_BITS = Float.floatToRawIntBits(ROUNDER);
 
   private static final VarHandle SHORTS =
       MethodHandles.byteArrayViewVarHandle(short[].class, ByteOrder.LITTLE_ENDIAN);
   private static final VarHandle INTS =
       MethodHandles.byteArrayViewVarHandle(int[].class, ByteOrder.LITTLE_ENDIAN);
+
+  private static final VarHandle LONGS =
+      MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
 
   private Bytes() {}
 
@@ -47,10 +52,19 @@ final class Bytes {
   }
 
   /**
-   * The integer nearest to {@code value}, ties to even, for magnitudes below 2^22; within {@code
-   * low} to {@code high} also for larger ones.
+   * The integer nearest to {@code value}, ties to even, within {@code low} to {@code high}; the
+   * same arithmetic as in lanes. Source of the trick: ggml, {@code nearest_int}.
    */
-  static float near(float value, float low, float high) {
-    return Math.max(low, Math.min(high, (value + ROUNDER) - ROUNDER));
+  static int near(float value, int low, int high) {
+    int nearest = Float.floatToRawIntBits(value + ROUNDER) - ROUNDER_BITS;
+    return Math.max(low, Math.min(high, nearest));
+  }
+
+  static long getLong(byte[] bytes, int at) {
+    return (long) LONGS.get(bytes, at);
+  }
+
+  static void putLong(byte[] bytes, int at, long value) {
+    LONGS.set(bytes, at, value);
   }
 }

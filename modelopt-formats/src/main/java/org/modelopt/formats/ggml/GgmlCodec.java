@@ -21,7 +21,7 @@ public final class GgmlCodec {
    * @throws IllegalArgumentException if {@link GgmlType#hasCodec()} says no
    */
   public static GgmlCodec of(GgmlType type) {
-    return new GgmlCodec(type, scalarBlocks(type));
+    return new GgmlCodec(type, Vectors.AVAILABLE ? vectorBlocks(type) : scalarBlocks(type));
   }
 
   /** The codec of {@code type} in plain Java, which is the specification of all others. */
@@ -29,13 +29,22 @@ public final class GgmlCodec {
     return new GgmlCodec(type, scalarBlocks(type));
   }
 
+  private static BlockCodec vectorBlocks(GgmlType type) {
+    return switch (type) {
+      case Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, MXFP4, NVFP4 -> new VectorBlocks(type, scalarBlocks(type));
+      case Q2_K, Q4_K, Q5_K -> new MinimumKBlocks(type, new VectorKLoops());
+      case Q3_K, Q6_K -> new SymmetricKBlocks(type, new VectorKLoops());
+      default -> scalarBlocks(type);
+    };
+  }
+
   private static BlockCodec scalarBlocks(GgmlType type) {
     return switch (type) {
       case F32, F16, BF16 -> new PlainCodec(type);
       case Q4_0, Q4_1, Q5_0, Q5_1, Q8_0 -> new SimpleBlocks(type);
       case MXFP4, NVFP4 -> new Fp4Blocks(type);
-      case Q2_K, Q4_K, Q5_K -> new MinimumKBlocks(type, MinimumSearches.SCALAR);
-      case Q3_K, Q6_K -> new SymmetricKBlocks(type, SymmetricSearches.SCALAR);
+      case Q2_K, Q4_K, Q5_K -> new MinimumKBlocks(type, new ScalarKLoops());
+      case Q3_K, Q6_K -> new SymmetricKBlocks(type, new ScalarKLoops());
       default -> throw new IllegalArgumentException("there is no codec for " + type);
     };
   }

@@ -1,8 +1,14 @@
 package org.modelopt.formats.ggml;
 
-/** The bit layouts of the K types: super-blocks of 256 elements. */
+/**
+ * The bit layouts of the K types: super-blocks of 256 elements. Codes are bytes; packing takes
+ * eight of them at a time, in a long.
+ */
 final class KCodes {
   static final int SUPER = 256;
+
+  private static final long ONES = 0x0101010101010101L;
+  private static final long NIBBLES = 15 * ONES;
 
   private KCodes() {}
 
@@ -30,10 +36,10 @@ final class KCodes {
   /** 128 bytes: byte 32c + l has elements 64c + l (low) and 64c + 32 + l (high). */
   static void packNibbles(byte[] codes, byte[] out, int at) {
     for (int c = 0; c < 4; c++) {
-      for (int l = 0; l < 32; l++) {
-        int low = codes[64 * c + l] & 15;
-        int high = codes[64 * c + 32 + l] & 15;
-        out[at + 32 * c + l] = (byte) (low | high << 4);
+      for (int l = 0; l < 32; l += 8) {
+        long low = Bytes.getLong(codes, 64 * c + l);
+        long high = Bytes.getLong(codes, 64 * c + 32 + l);
+        Bytes.putLong(out, at + 32 * c + l, low & NIBBLES | (high & NIBBLES) << 4);
       }
     }
   }
@@ -50,12 +56,12 @@ final class KCodes {
 
   /** 32 bytes: bit k of byte l is bit {@code bit} of element 32k + l. */
   static void packBit(byte[] codes, int bit, byte[] out, int at) {
-    for (int l = 0; l < 32; l++) {
-      int bits = 0;
+    for (int l = 0; l < 32; l += 8) {
+      long bits = 0;
       for (int k = 0; k < 8; k++) {
-        bits |= (codes[32 * k + l] >>> bit & 1) << k;
+        bits |= (Bytes.getLong(codes, 32 * k + l) >>> bit & ONES) << k;
       }
-      out[at + l] = (byte) bits;
+      Bytes.putLong(out, at + l, bits);
     }
   }
 
@@ -75,12 +81,12 @@ final class KCodes {
    */
   static void packPairs(byte[] codes, int shift, byte[] out, int at) {
     for (int h = 0; h < 2; h++) {
-      for (int l = 0; l < 32; l++) {
-        int bits = 0;
+      for (int l = 0; l < 32; l += 8) {
+        long bits = 0;
         for (int k = 0; k < 4; k++) {
-          bits |= (codes[128 * h + 32 * k + l] >>> shift & 3) << 2 * k;
+          bits |= (Bytes.getLong(codes, 128 * h + 32 * k + l) >>> shift & 3 * ONES) << 2 * k;
         }
-        out[at + 32 * h + l] = (byte) bits;
+        Bytes.putLong(out, at + 32 * h + l, bits);
       }
     }
   }
@@ -101,10 +107,10 @@ final class KCodes {
    */
   static void packHalves(byte[] codes, byte[] out, int at) {
     for (int h = 0; h < 2; h++) {
-      for (int l = 0; l < 64; l++) {
-        int low = codes[128 * h + l] & 15;
-        int high = codes[128 * h + 64 + l] & 15;
-        out[at + 64 * h + l] = (byte) (low | high << 4);
+      for (int l = 0; l < 64; l += 8) {
+        long low = Bytes.getLong(codes, 128 * h + l);
+        long high = Bytes.getLong(codes, 128 * h + 64 + l);
+        Bytes.putLong(out, at + 64 * h + l, low & NIBBLES | (high & NIBBLES) << 4);
       }
     }
   }

@@ -39,6 +39,30 @@ final class Lanes {
     return FloatVector.broadcast(FLOATS, value);
   }
 
+  /** See {@link Bytes#near}. */
+  static IntVector near(FloatVector values, int low, int high) {
+    IntVector bits = values.add(Bytes.ROUNDER).reinterpretAsInts();
+    return bits.sub(Bytes.ROUNDER_BITS).max(low).min(high);
+  }
+
+  /** {@link #near} as floats. */
+  static FloatVector nearest(FloatVector values, int low, int high) {
+    return (FloatVector) near(values, low, high).convertShape(VectorOperators.I2F, FLOATS, 0);
+  }
+
+  /**
+   * Puts sub-blocks side by side: element i of sub-block {@code first + k} to {@code to[i * COUNT +
+   * k]}. Lanes beyond {@code lanes} repeat the last one.
+   */
+  static void gather(float[] from, int first, int lanes, int size, float[] to) {
+    for (int lane = 0; lane < COUNT; lane++) {
+      int at = (first + Math.min(lane, lanes - 1)) * size;
+      for (int i = 0; i < size; i++) {
+        to[i * COUNT + lane] = from[at + i];
+      }
+    }
+  }
+
   /** The low 8 bits of each lane to {@code out}. */
   static void storeBytes(IntVector ints, byte[] out, int at) {
     if (HAS_BYTES) {

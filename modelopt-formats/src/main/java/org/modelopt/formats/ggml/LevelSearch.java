@@ -85,6 +85,6 @@ final class LevelSearch {
 
   /** Capped, not floored: values are not negative. */
   private static float level(float value, float top) {
-    return Math.min(top, (value + Bytes.ROUNDER) - Bytes.ROUNDER);
+    return Bytes.near(value, Integer.MIN_VALUE, (int) top);
   }
 }

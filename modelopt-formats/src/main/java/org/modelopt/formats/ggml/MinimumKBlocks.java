@@ -13,15 +13,15 @@ final class MinimumKBlocks implements BlockCodec {
   private static final int SUPER = KCodes.SUPER;
 
   private final GgmlType type;
-  private final MinimumSearches searches;
+  private final KLoops loops;
   private final int size;
   private final int count;
   private final int top;
   private final int topScale;
 
-  MinimumKBlocks(GgmlType type, MinimumSearches searches) {
+  MinimumKBlocks(GgmlType type, KLoops loops) {
     this.type = type;
-    this.searches = searches;
+    this.loops = loops;
     this.size = type == GgmlType.Q2_K ? 16 : 32;
     this.count = SUPER / size;
     this.top = type == GgmlType.Q2_K ? 3 : type == GgmlType.Q4_K ? 15 : 31;
@@ -30,51 +30,37 @@ final class MinimumKBlocks implements BlockCodec {
 
   private MinimumSearch search(boolean weighted) {
     if (weighted) {
-      return new MinimumSearch(top, MinimumSearch.WEIGHTED);
+      return new MinimumSearch(top, MinimumSearch.WEIGHTED, false);
     }
     return switch (type) {
-      case Q2_K -> new MinimumSearch(top, new MinimumSearch.Grid(-0.5f, 0.1f, 15, true));
-      case Q4_K -> new MinimumSearch(top, new MinimumSearch.Grid(-1, 0.1f, 20, false));
-      default -> new MinimumSearch(top, new MinimumSearch.Grid(-0.5f, 0.1f, 15, false));
+      case Q2_K -> new MinimumSearch(top, new MinimumSearch.Grid(-0.5f, 0.1f, 15, true), false);
+      case Q4_K -> new MinimumSearch(top, new MinimumSearch.Grid(-1, 0.1f, 20, false), true);
+      default -> new MinimumSearch(top, new MinimumSearch.Grid(-0.5f, 0.1f, 15, false), true);
     };
   }
 
   @Override
   public void encode(float[] x, int columns, float @Nullable [] importance, byte[] out) {
-    MinimumSearch search = search(importance != null);
-    int subBlocks = columns / size;
-    float[] weights = new float[columns];
-    float[] scales = new float[subBlocks];
-    float[] depths = new float[subBlocks];
-    float[] codes = new float[columns];
-    for (int from = 0; from < columns; from += SUPER) {
-      weights(x, from, importance, weights);
-    }
-    searches.run(search, x, weights, columns, size, scales, depths, codes);
+    float[] weights = importance == null ? null : weights(x, columns, importance);
+    KLoops.MinimumResults results =
+        loops.minimum(search(weights != null), x, weights, columns, size);
     SuperBlock block = new SuperBlock();
     for (int b = 0; b < columns / SUPER; b++) {
-      block.quantizeScales(scales, depths, weights, b, importance != null);
-      block.write(x, codes, b, out);
+      block.quantizeScales(results, weights, b);
+      block.write(x, results, b, out);
     }
   }
 
-  /** Weights of one super-block's elements. */
-  private void weights(float[] x, int from, float @Nullable [] importance, float[] weights) {
-    if (importance != null) {
+  private float[] weights(float[] x, int columns, float[] importance) {
+    float[] weights = new float[columns];
+    for (int from = 0; from < columns; from += SUPER) {
       float mean = Weighting.meanSquare(x, from, SUPER);
       float sigma2 = type == GgmlType.Q2_K ? mean : 2 * mean;
       for (int i = from; i < from + SUPER; i++) {
         weights[i] = importance[i] * (float) Math.sqrt(sigma2 + x[i] * x[i]);
       }
-      return;
     }
-    for (int first = from; first < from + SUPER; first += size) {
-      float base =
-          type == GgmlType.Q2_K ? 0 : (float) Math.sqrt(Weighting.meanSquare(x, first, size));
-      for (int i = first; i < first + size; i++) {
-        weights[i] = base + Math.abs(x[i]);
-      }
-    }
+    return weights;
   }
 
   /** The scales of one super-block, and the bytes made with them. */
@@ -88,9 +74,8 @@ final class MinimumKBlocks implements BlockCodec {
     private float d;
     private float dmin;
 
-    void quantizeScales(
-        float[] found, float[] foundDepths, float[] weights, int b, boolean weighted) {
-      if (weighted) {
+    void quantizeScales(KLoops.MinimumResults results, float @Nullable [] weights, int b) {
+      if (weights != null) {
         for (int j = 0; j < count; j++) {
           float sum = 0;
           for (int i = 0; i < size; i++) {
@@ -99,8 +84,8 @@ final class MinimumKBlocks implements BlockCodec {
           sums[j] = sum;
         }
       }
-      d = Bytes.throughHalf(levels(found, b, weighted, scales));
-      dmin = Bytes.throughHalf(levels(foundDepths, b, weighted, depths));
+      d = Bytes.throughHalf(levels(results.scales, b, weights != null, scales));
+      dmin = Bytes.throughHalf(levels(results.depths, b, weights != null, depths));
     }
 
     /** Quantizes one number for each sub-block and returns their scale. */
@@ -116,7 +101,7 @@ final class MinimumKBlocks implements BlockCodec {
         }
         float inverse = max > 0 ? topScale / max : 0;
         for (int j = 0; j < count; j++) {
-          levels[j] = Math.min(topScale, (inverse * values[j] + Bytes.ROUNDER) - Bytes.ROUNDER);
+          levels[j] = Bytes.near(inverse * values[j], 0, topScale);
         }
         scale = max / topScale;
       }
@@ -126,15 +111,17 @@ final class MinimumKBlocks implements BlockCodec {
       return scale;
     }
 
-    void write(float[] x, float[] searched, int b, byte[] out) {
+    void write(float[] x, KLoops.MinimumResults results, int b, byte[] out) {
       for (int j = 0; j < count; j++) {
         int from = b * SUPER + j * size;
         float scale = d * scales[j];
-        float depth = dmin * depths[j];
+        if (scale != 0) {
+          loops.round(x, from, size, dmin * depths[j], scale, 0, top, codes, j * size);
+          continue;
+        }
+        MinimumSearch.Result found = results.get(b * count + j);
         for (int i = 0; i < size; i++) {
-          float code =
-              scale == 0 ? searched[from + i] : Bytes.near((x[from + i] + depth) / scale, 0, top);
-          codes[j * size + i] = (byte) code;
+          codes[j * size + i] = (byte) found.code(x[from + i], top);
         }
       }
       int at = b * type.blockBytes();

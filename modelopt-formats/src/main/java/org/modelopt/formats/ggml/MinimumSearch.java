@@ -10,8 +10,9 @@ package org.modelopt.formats.ggml;
  *
  * @param top largest code
  * @param grid which scales are tried
+ * @param rootMeanSquare whether weights, where there is no importance, are at least that
  */
-record MinimumSearch(int top, Grid grid) {
+record MinimumSearch(int top, Grid grid, boolean rootMeanSquare) {
   /**
    * Trial i of 0 to {@code last} has the scale that spreads the range over {@code top + first +
    * step * i} codes.
@@ -27,29 +28,41 @@ record MinimumSearch(int top, Grid grid) {
    * What was found.
    *
    * @param depth the negated minimum, not negative
+   * @param inverse codes per unit of the trial that won
+   * @param low the minimum that it started from
    */
-  record Result(float scale, float depth) {}
+  record Result(float scale, float depth, float inverse, float low) {
+    /** The code of {@code value} under the trial that won. */
+    int code(float value, int top) {
+      return Bytes.near(inverse * (value - low), 0, top);
+    }
+  }
 
-  /**
-   * Searches for one sub-block.
-   *
-   * @param codes receives {@code n} codes
-   */
-  Result run(float[] x, int from, float[] weights, int n, float[] codes) {
-    float low = 0;
+  /** Weights where there is no importance: magnitudes, on top of the root mean square or not. */
+  void ownWeights(float[] x, int from, int n, float[] weights) {
+    float base = rootMeanSquare ? (float) Math.sqrt(Weighting.meanSquare(x, from, n)) : 0;
+    for (int i = 0; i < n; i++) {
+      weights[i] = base + Math.abs(x[from + i]);
+    }
+  }
+
+  /** Searches for one sub-block under {@code weights[0 .. n)}. */
+  Result run(float[] x, int from, float[] weights, int n) {
+    float[] codes = new float[n];
+    float low = x[from];
     float high = x[from];
     float sumW = 0;
     float sumX = 0;
     for (int i = 0; i < n; i++) {
       float value = x[from + i];
-      low = Math.min(low, value);
-      high = Math.max(high, value);
+      low = value < low ? value : low;
+      high = value > high ? value : high;
       sumW += weights[i];
       sumX += weights[i] * value;
     }
+    low = low > 0 ? 0 : low;
     if (high <= low) {
-      java.util.Arrays.fill(codes, 0, n, 0);
-      return new Result(0, -low);
+      return new Result(0, -low, 0, 0);
     }
     float inverse = top / (high - low);
     float scale = 1 / inverse;
@@ -95,10 +108,7 @@ record MinimumSearch(int top, Grid grid) {
         low = trialLow;
       }
     }
-    for (int i = 0; i < n; i++) {
-      codes[i] = Bytes.near(bestInverse * (x[from + i] - bestLow), 0, top);
-    }
-    return new Result(scale, -low);
+    return new Result(scale, -low, bestInverse, bestLow);
   }
 
   private float size(float difference) {

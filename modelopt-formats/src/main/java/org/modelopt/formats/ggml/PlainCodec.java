@@ -39,8 +39,8 @@ final class PlainCodec implements BlockCodec {
   private static int toBf16(float value) {
     int bits = Float.floatToRawIntBits(value);
     if ((bits & 0x7FFFFFFF) > 0x7F800000) {
-      return bits >>> 16 | 0x40;
+      return (bits >>> 16) | 0x40;
     }
-    return bits + 0x7FFF + (bits >>> 16 & 1) >>> 16;
+    return (bits + 0x7FFF + (bits >>> 16 & 1)) >>> 16;
   }
 }

@@ -53,16 +53,18 @@ final class SimpleBlocks implements BlockCodec {
       float min = x[from];
       float max = x[from];
       for (int i = 1; i < SIZE; i++) {
-        min = Math.min(min, x[from + i]);
-        max = Math.max(max, x[from + i]);
+        // Of zeros of both signs the first counts, which min and max do not promise.
+        min = x[from + i] < min ? x[from + i] : min;
+        max = x[from + i] > max ? x[from + i] : max;
       }
       offset = min;
       scale = (max - min) / (levels - 1);
       rounding = 0.5f;
       Bytes.putHalf(out, at + 2, min);
     } else {
+      int half = levels / 2;
       offset = 0;
-      scale = SymmetricSearch.largest(x, from, SIZE) / -(levels / 2);
+      scale = SymmetricSearch.largest(x, from, SIZE) / -half;
       rounding = (levels + 1) / 2f;
     }
     Bytes.putHalf(out, at, scale);
@@ -76,15 +78,19 @@ final class SimpleBlocks implements BlockCodec {
   /** The weighted procedures: what their search chose is final. */
   private void search(float[] x, int from, float[] weights, float[] codes, byte[] out, int at) {
     if (hasMinimum) {
-      MinimumSearch.Result found =
-          new MinimumSearch(levels - 1, MinimumSearch.WEIGHTED).run(x, from, weights, SIZE, codes);
+      MinimumSearch search = new MinimumSearch(levels - 1, MinimumSearch.WEIGHTED, false);
+      MinimumSearch.Result found = search.run(x, from, weights, SIZE);
+      for (int i = 0; i < SIZE; i++) {
+        codes[i] = found.code(x[from + i], levels - 1);
+      }
       Bytes.putHalf(out, at, found.scale());
       Bytes.putHalf(out, at + 2, -found.depth());
     } else {
       int half = levels / 2;
-      Bytes.putHalf(out, at, SymmetricSearch.run(x, from, weights, SIZE, half, codes));
+      SymmetricSearch.Result found = SymmetricSearch.run(x, from, weights, SIZE, half);
+      Bytes.putHalf(out, at, found.scale());
       for (int i = 0; i < SIZE; i++) {
-        codes[i] += half;
+        codes[i] = found.code(x[from + i], half) + half;
       }
     }
   }

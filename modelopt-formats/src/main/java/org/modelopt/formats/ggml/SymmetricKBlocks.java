@@ -13,59 +13,93 @@ final class SymmetricKBlocks implements BlockCodec {
   private static final int COUNT = SUPER / SIZE;
 
   private final GgmlType type;
-  private final SymmetricSearches searches;
+  private final KLoops loops;
   private final boolean six;
   private final int levels;
 
-  SymmetricKBlocks(GgmlType type, SymmetricSearches searches) {
+  SymmetricKBlocks(GgmlType type, KLoops loops) {
     this.type = type;
-    this.searches = searches;
+    this.loops = loops;
     this.six = type == GgmlType.Q6_K;
     this.levels = six ? 32 : 4;
   }
 
   @Override
   public void encode(float[] x, int columns, float @Nullable [] importance, byte[] out) {
-    float[] scales = new float[columns / SIZE];
-    float[] codes = new float[columns];
-    float[] weights = weights(x, columns, importance);
     if (!six && importance == null) {
-      float[] block = new float[SIZE];
-      for (int b = 0; b < scales.length; b++) {
-        scales[b] = SymmetricSearch.refine(x, b * SIZE, SIZE, levels, block);
-        System.arraycopy(block, 0, codes, b * SIZE, SIZE);
-      }
-    } else {
-      searches.run(levels, x, weights, columns, SIZE, scales, codes);
+      encodeRefined(x, columns, out);
+      return;
     }
+    float[] weights = importance == null || six ? importance : weights(x, columns, importance);
+    KLoops.SymmetricResults results = loops.symmetric(levels, x, weights, columns, SIZE);
     for (int b = 0; b < columns / SUPER; b++) {
-      float[] own = Arrays.copyOfRange(scales, b * COUNT, (b + 1) * COUNT);
+      Searched searched = new Searched(x, results, b);
       if (six) {
-        writeSix(x, codes, own, b, out);
+        writeSix(x, searched, b, out);
       } else {
-        writeThree(x, codes, own, importance == null ? null : weights, b, out);
+        writeThree(x, searched, weights, b, out);
       }
     }
   }
 
-  /** Weights of all elements: their squares, or by importance. */
-  private float[] weights(float[] x, int columns, float @Nullable [] importance) {
-    if (six && importance != null) {
-      return importance;
+  /** Scales of a super-block and, where they are needed, the codes that they were found with. */
+  private final class Searched {
+    private final float[] scales;
+    private final float[] x;
+    private final KLoops.@Nullable SymmetricResults results;
+    private final float[] codes;
+    private final int block;
+
+    Searched(float[] x, KLoops.SymmetricResults results, int block) {
+      this.scales = Arrays.copyOfRange(results.scales, block * COUNT, (block + 1) * COUNT);
+      this.x = x;
+      this.results = results;
+      this.codes = new float[0];
+      this.block = block;
     }
+
+    Searched(float[] x, float[] scales, float[] codes, int block) {
+      this.scales = scales;
+      this.x = x;
+      this.results = null;
+      this.codes = codes;
+      this.block = block;
+    }
+
+    /** The code of element {@code i} of sub-block {@code j}. */
+    int code(int j, int i) {
+      return results == null
+          ? (int) codes[j * SIZE + i]
+          : results.get(block * COUNT + j).code(x[block * SUPER + j * SIZE + i], levels);
+    }
+  }
+
+  private void encodeRefined(float[] x, int columns, byte[] out) {
+    float[] block = new float[SIZE];
+    float[] codes = new float[SUPER];
+    float[] scales = new float[COUNT];
+    for (int b = 0; b < columns / SUPER; b++) {
+      for (int j = 0; j < COUNT; j++) {
+        scales[j] = SymmetricSearch.refine(x, b * SUPER + j * SIZE, SIZE, levels, block);
+        System.arraycopy(block, 0, codes, j * SIZE, SIZE);
+      }
+      writeThree(x, new Searched(x, scales, codes, b), null, b, out);
+    }
+  }
+
+  private static float[] weights(float[] x, int columns, float[] importance) {
     float[] weights = new float[columns];
     for (int from = 0; from < columns; from += SUPER) {
-      float sigma2 = importance == null ? 0 : 2 * Weighting.meanSquare(x, from, SUPER);
+      float sigma2 = 2 * Weighting.meanSquare(x, from, SUPER);
       for (int i = from; i < from + SUPER; i++) {
-        float square = x[i] * x[i];
-        weights[i] =
-            importance == null ? square : importance[i] * (float) Math.sqrt(sigma2 + square);
+        weights[i] = importance[i] * (float) Math.sqrt(sigma2 + x[i] * x[i]);
       }
     }
     return weights;
   }
 
-  private void writeSix(float[] x, float[] searched, float[] scales, int b, byte[] out) {
+  private void writeSix(float[] x, Searched searched, int b, byte[] out) {
+    float[] scales = searched.scales;
     int at = b * type.blockBytes();
     float largest = SymmetricSearch.largest(scales, 0, COUNT);
     if (Math.abs(largest) < SymmetricSearch.EPSILON) {
@@ -76,7 +110,7 @@ final class SymmetricKBlocks implements BlockCodec {
     float d = Bytes.throughHalf(1 / inverse);
     int[] stored = new int[COUNT];
     for (int j = 0; j < COUNT; j++) {
-      stored[j] = (int) Bytes.near(inverse * scales[j], -128, 127);
+      stored[j] = Bytes.near(inverse * scales[j], -128, 127);
       out[at + 192 + j] = (byte) stored[j];
     }
     byte[] codes = codes(x, searched, d, stored, b);
@@ -86,7 +120,8 @@ final class SymmetricKBlocks implements BlockCodec {
   }
 
   private void writeThree(
-      float[] x, float[] searched, float[] scales, float @Nullable [] weights, int b, byte[] out) {
+      float[] x, Searched searched, float @Nullable [] weights, int b, byte[] out) {
+    float[] scales = searched.scales;
     int at = b * type.blockBytes();
     float[] found = new float[COUNT];
     float scale;
@@ -97,7 +132,11 @@ final class SymmetricKBlocks implements BlockCodec {
           sums[j] += weights[b * SUPER + j * SIZE + i];
         }
       }
-      scale = SymmetricSearch.run(scales, 0, sums, COUNT, 32, found);
+      SymmetricSearch.Result result = SymmetricSearch.run(scales, 0, sums, COUNT, 32);
+      scale = result.scale();
+      for (int j = 0; j < COUNT; j++) {
+        found[j] = result.code(scales[j], 32);
+      }
     } else {
       float largest = SymmetricSearch.largest(scales, 0, COUNT);
       float inverse = largest == 0 ? 0 : -32 / largest;
@@ -122,15 +161,17 @@ final class SymmetricKBlocks implements BlockCodec {
   }
 
   /** Codes for the scales as stored, moved up to start at 0. */
-  private byte[] codes(float[] x, float[] searched, float d, int[] scales, int b) {
+  private byte[] codes(float[] x, Searched searched, float d, int[] scales, int b) {
     byte[] codes = new byte[SUPER];
     for (int j = 0; j < COUNT; j++) {
       float scale = d * scales[j];
-      int from = b * SUPER + j * SIZE;
+      if (scale != 0) {
+        int from = b * SUPER + j * SIZE;
+        loops.round(x, from, SIZE, 0, scale, levels, levels - 1, codes, j * SIZE);
+        continue;
+      }
       for (int i = 0; i < SIZE; i++) {
-        float code =
-            scale == 0 ? searched[from + i] : Bytes.near(x[from + i] / scale, -levels, levels - 1);
-        codes[j * SIZE + i] = (byte) (code + levels);
+        codes[j * SIZE + i] = (byte) (searched.code(j, i) + levels);
       }
     }
     return codes;

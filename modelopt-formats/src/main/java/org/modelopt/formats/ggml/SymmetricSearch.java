@@ -13,9 +13,27 @@ final class SymmetricSearch {
   /** Sub-blocks without a larger magnitude count as zero. */
   static final float EPSILON = 1e-15f;
 
+  static final int TRIALS = 19;
+
   private static final int PASSES = 5;
 
   private SymmetricSearch() {}
+
+  /**
+   * What was found.
+   *
+   * @param scale 0 if all elements count as zero
+   * @param inverse codes per unit of the trial that won
+   */
+  record Result(float scale, float inverse) {
+    /** Stands where all elements count as zero. */
+    static final float ALL_ZERO = 0;
+
+    /** The code of {@code value} under the trial that won. */
+    int code(float value, int levels) {
+      return inverse == ALL_ZERO ? -levels : Bytes.near(inverse * value, -levels, levels - 1);
+    }
+  }
 
   /** The element of largest magnitude, with its sign; the first of several. */
   static float largest(float[] x, int from, int n) {
@@ -35,21 +53,18 @@ final class SymmetricSearch {
    * Tries 19 scales around the one that maps the largest element to {@code -levels}; source: ggml,
    * {@code make_qx_quants}.
    *
-   * @param weights of the squared errors
-   * @param codes receives {@code n} codes
-   * @return the scale, 0 if all elements count as zero
+   * @param weights of the squared errors, {@code n} from the first on
    */
-  static float run(float[] x, int from, float[] weights, int n, int levels, float[] codes) {
+  static Result run(float[] x, int from, float[] weights, int n, int levels) {
     float largest = largest(x, from, n);
     if (Math.abs(largest) < EPSILON) {
-      Arrays.fill(codes, 0, n, -levels);
-      return 0;
+      return new Result(0, Result.ALL_ZERO);
     }
     float bestInverse = 0;
     float scale = 0;
     float best = 0;
-    for (int t = 0; t < 19; t++) {
-      float inverse = trialInverse(t, levels, largest);
+    for (int t = 0; t < TRIALS; t++) {
+      float inverse = trialLevels(t, levels) / largest;
       float a = 0;
       float b = 0;
       for (int i = 0; i < n; i++) {
@@ -63,19 +78,19 @@ final class SymmetricSearch {
         best = scale * a;
       }
     }
-    for (int i = 0; i < n; i++) {
-      codes[i] = Bytes.near(bestInverse * x[from + i], -levels, levels - 1);
-    }
-    return scale;
+    return new Result(scale, bestInverse);
   }
 
-  /** Trial 0 is the plain scale; trials 1 to 18 are the offsets -9 to 9 without 0. */
-  static float trialInverse(int trial, int levels, float largest) {
+  /**
+   * The code that the largest element is mapped to: trial 0 is the plain scale, trials 1 to 18 are
+   * off by -9 to 9 tenths without 0.
+   */
+  static float trialLevels(int trial, int levels) {
     if (trial == 0) {
-      return -levels / largest;
+      return -levels;
     }
     int offset = trial < 10 ? trial - 10 : trial - 9;
-    return -(levels + 0.1f * offset) / largest;
+    return -(levels + 0.1f * offset);
   }
 
   /**

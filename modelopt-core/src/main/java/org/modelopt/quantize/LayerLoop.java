@@ -1,0 +1,175 @@
+package org.modelopt.quantize;
+
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.IntStream;
+import org.modelopt.config.Config;
+import org.modelopt.config.Plan;
+import org.modelopt.decision.Decisions;
+import org.modelopt.job.Activations;
+import org.modelopt.job.JobOptions;
+import org.modelopt.job.JobStep;
+import org.modelopt.job.Journal;
+import org.modelopt.job.LayerParameters;
+import org.modelopt.job.LayerTicks;
+import org.modelopt.job.Pass;
+import org.modelopt.job.ScratchFile;
+import org.modelopt.model.CacheSite;
+import org.modelopt.model.InputGroup;
+import org.modelopt.model.Layer;
+import org.modelopt.model.Model;
+import org.modelopt.statistics.Seen;
+import org.modelopt.statistics.Statistics;
+import org.modelopt.statistics.StatisticsObserver;
+import org.modelopt.tensor.Tensor;
+
+/** Layer after layer: observe, decide for each config, keep. */
+final class LayerLoop {
+  private final Model model;
+  private final List<Config> configs;
+  private final List<Plan> plans;
+  private final JobOptions options;
+  private final Pass pass;
+  private final boolean sequential;
+  private final ScratchFile scratch;
+
+  LayerLoop(Model model, List<Config> configs, List<Plan> plans, JobOptions options, Pass pass) {
+    this.model = model;
+    this.configs = configs;
+    this.plans = plans;
+    this.options = options;
+    this.pass = pass;
+    this.sequential =
+        configs.size() == 1 && Procedure.of(configs.getFirst().algorithm()).sequential();
+    this.scratch = new ScratchFile(options.spillDirectory());
+  }
+
+  /**
+   * Runs all layers that are not done.
+   *
+   * @param samples empty if nothing is to be observed
+   */
+  List<JobStep> run(List<Tensor> samples, Optional<Journal> journal) {
+    List<Layer> layers = model.layers();
+    int last = samples.isEmpty() ? -1 : lastObserved(layers);
+    int done = journal.map(opened -> opened.resume(last)).orElse(0);
+    List<JobStep> steps = new ArrayList<>();
+    for (int i = 0; i < done; i++) {
+      steps.add(journal.orElseThrow().step(i, configs.size()));
+    }
+    if (done > last) {
+      decideRest(layers, done, Optional.empty(), last, journal, steps);
+      return steps;
+    }
+    try (Activations activations =
+        done == 0
+            ? Activations.of(model, samples, pass, options)
+            : journal.orElseThrow().inputs(done, samples.size(), pass, options)) {
+      decideRest(layers, done, Optional.of(activations), last, journal, steps);
+    }
+    return steps;
+  }
+
+  private void decideRest(
+      List<Layer> layers,
+      int first,
+      Optional<Activations> activations,
+      int last,
+      Optional<Journal> journal,
+      List<JobStep> steps) {
+    for (int i = first; i < layers.size(); i++) {
+      Layer layer = layers.get(i);
+      JobStep step =
+          i <= last
+              ? observed(layer, activations.orElseThrow(), i, last)
+              : decided(layer, deciders(layer), Map.of());
+      int index = i;
+      steps.add(
+          journal
+              .map(j -> j.commit(index, step, index < last ? activations : Optional.empty()))
+              .orElse(step));
+      if (journal.isPresent()) {
+        scratch.close(); // what was in it is in the journal now
+      }
+    }
+  }
+
+  private List<Decider> deciders(Layer layer) {
+    return IntStream.range(0, configs.size())
+        .mapToObj(c -> new Decider(model, layer, plans.get(c), configs.get(c), pass, scratch))
+        .toList();
+  }
+
+  private JobStep decided(Layer layer, List<Decider> deciders, Map<String, Seen> seen) {
+    List<Decider.Decided> decided;
+    try (ExpertSharing sharing = ExpertSharing.of(layer, seen, pass.backend().workers())) {
+      decided = deciders.stream().map(decider -> decider.decide(sharing.seen())).toList();
+    }
+    Map<String, Statistics> statistics = new LinkedHashMap<>();
+    seen.forEach((site, of) -> statistics.put(site, of.statistics()));
+    return new JobStep(
+        decided.stream().map(Decider.Decided::decisions).toList(),
+        decided.stream().map(Decider.Decided::reports).toList(),
+        statistics);
+  }
+
+  /** Runs a layer on all samples, decides it, and leaves the next layer's inputs. */
+  private JobStep observed(Layer layer, Activations activations, int index, int last) {
+    List<Decider> deciders = deciders(layer);
+    Map<String, Seen.Wanted> wanted = wanted(layer, deciders);
+    LayerTicks ticks =
+        new LayerTicks(
+            options.progress(), "calibrate", layer.name(), activations.samples(), index, last + 1);
+    try (StatisticsObserver observer =
+        new StatisticsObserver(pass.backend(), site -> Optional.ofNullable(wanted.get(site)))) {
+      Pass observing = pass.observedBy(observer);
+      try (LayerParameters parameters = LayerParameters.load(model, layer, observing)) {
+        if (sequential) {
+          activations.drain(layer, parameters, observing, (sample, result) -> {}, ticks);
+        } else {
+          activations.advance(layer, parameters, observing, ticks);
+        }
+      }
+      JobStep step = decided(layer, deciders, observer.seen());
+      if (sequential && index < last) {
+        advance(layer, activations, step.decisions().getFirst());
+      }
+      return step;
+    }
+  }
+
+  /** What the quantized layer gives is what the next layer is decided for. */
+  private void advance(Layer layer, Activations activations, Decisions decisions) {
+    Pass simulating = pass.simulating(decisions);
+    try (LayerParameters parameters = LayerParameters.load(model, layer, simulating)) {
+      activations.advance(layer, parameters, simulating, () -> {});
+    }
+  }
+
+  private static Map<String, Seen.Wanted> wanted(Layer layer, List<Decider> deciders) {
+    Map<String, Seen.Wanted> wanted = new HashMap<>();
+    for (Decider decider : deciders) {
+      for (InputGroup group : layer.inputGroups()) {
+        decider.wanted(group).ifPresent(more -> wanted.merge(group.name(), more, Seen.Wanted::and));
+      }
+      for (CacheSite site : layer.cacheSites()) {
+        decider
+            .wanted(site)
+            .ifPresent(more -> wanted.merge(site.statisticsName(), more, Seen.Wanted::and));
+      }
+    }
+    return wanted;
+  }
+
+  private int lastObserved(List<Layer> layers) {
+    int last = layers.size() - 1;
+    while (last >= 0 && deciders(layers.get(last)).stream().noneMatch(Decider::observes)) {
+      last--;
+    }
+    return last;
+  }
+}

@@ -1,0 +1,335 @@
+package org.modelopt.quantize;
+
+import java.lang.foreign.Arena;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalDouble;
+import org.jspecify.annotations.Nullable;
+import org.modelopt.compute.Product;
+import org.modelopt.compute.Workers;
+import org.modelopt.config.SpecText;
+import org.modelopt.decision.Codes;
+import org.modelopt.decision.LowRankBranch;
+import org.modelopt.decision.Quantization;
+import org.modelopt.decision.WeightDecision;
+import org.modelopt.decision.WeightQuantization;
+import org.modelopt.job.Pass;
+import org.modelopt.job.ScratchFile;
+import org.modelopt.job.Weights;
+import org.modelopt.model.Linear;
+import org.modelopt.numeric.Conversion;
+import org.modelopt.numeric.Granularity;
+import org.modelopt.numeric.QuantSpec;
+import org.modelopt.numeric.QuantizedTensor;
+import org.modelopt.numeric.Quantizer;
+import org.modelopt.numeric.ScaleFormat;
+import org.modelopt.numeric.ScaleRule;
+import org.modelopt.numeric.Scales;
+import org.modelopt.report.LinearReport;
+import org.modelopt.statistics.SecondMoment;
+import org.modelopt.tensor.DType;
+import org.modelopt.tensor.Tensor;
+import org.modelopt.transform.Change;
+
+/**
+ * Decides the codes of one weight after another. A weight is worked on some rows at a time; its
+ * scales and codes go to a file.
+ */
+final class WeightDecider {
+  private static final int BELOW = 10;
+  private static final int ABOVE = 6;
+  private static final int CLIP_STEPS = 11; // 1 to 0.5
+  private static final float BEYOND = 1.0001f; // more than a scale's own rounding
+
+  /**
+   * A decision and what it is like.
+   *
+   * @param decision the decision
+   * @param report figures
+   */
+  record Decided(WeightDecision decision, LinearReport report) {}
+
+  /**
+   * What is known of the inputs, as they are after everything was folded.
+   *
+   * @param tokens tokens that the linear saw
+   * @param moment their second moment, if it was gathered
+   * @param feedback what rounds with feedback, if it is asked for
+   * @param notes what has to be told
+   */
+  record Inputs(
+      long tokens, Optional<SecondMoment> moment, Optional<Gptq> feedback, List<String> notes) {}
+
+  private final Procedure procedure;
+  private final Conversion conversion;
+  private final Pass pass;
+  private final ScratchFile scratch;
+  private final Product product;
+  private final Workers workers;
+  private final DType dtype;
+
+  /**
+   * A decider whose scales and codes go to {@code scratch}.
+   *
+   * @param dtype the model's type, in which branches are kept
+   */
+  WeightDecider(
+      Procedure procedure, Conversion conversion, Pass pass, ScratchFile scratch, DType dtype) {
+    this.dtype = dtype;
+    this.procedure = procedure;
+    this.conversion = conversion;
+    this.pass = pass;
+    this.scratch = scratch;
+    this.product = Product.on(pass.backend());
+    this.workers = pass.backend().workers();
+  }
+
+  /** The format by whose rule scales begin. */
+  private QuantSpec ruleOf(QuantSpec spec) {
+    return procedure.weightScales() instanceof Procedure.WeightScales.FourOverSix
+            && spec.scaleFormat() == ScaleFormat.E4M3_WITH_GLOBAL_F32
+        ? spec.withScaleRule(ScaleRule.FOUR_OVER_SIX)
+        : spec;
+  }
+
+  /** The global scale of a weight with largest magnitude {@code amax}. */
+  float globalScale(QuantSpec spec, float amax) {
+    return pass.quantizer(ruleOf(spec)).with(conversion).globalScale(amax);
+  }
+
+  /**
+   * Decides a weight.
+   *
+   * @param weight with its changes, before a branch is taken out
+   * @param changes they are
+   * @param globalScale of the members of an input group that have one in common
+   * @param second format of what the codes stand for, if any
+   */
+  Decided decide(
+      Linear linear,
+      Tensor weight,
+      List<Change> changes,
+      QuantSpec spec,
+      float globalScale,
+      Optional<QuantSpec> second,
+      Inputs inputs) {
+    try (Arena arena = Arena.ofShared()) {
+      Optional<LowRankBranch> branch =
+          procedure.rank() == 0
+              ? Optional.empty()
+              : Optional.of(
+                  new LowRankApproximation(pass, scratch, dtype)
+                      .of(weight, procedure.rank(), arena));
+      WeightDecision base = new WeightDecision(List.of(), Optional.empty(), branch);
+      Tensor rest = Weights.toQuantize(weight, base, pass, arena);
+      float global = branch.isEmpty() ? globalScale : globalScale(spec, amax(rest, arena));
+      List<String> notes = new ArrayList<>(inputs.notes());
+      Choice choice = choose(rest, spec, global, inputs, notes, arena);
+      QuantizedTensor codes = codes(rest, spec, choice, arena);
+      WeightQuantization how =
+          new WeightQuantization(
+              spec, conversion, choice.codes, second.map(s -> second(codes, s, arena)));
+      return new Decided(
+          new WeightDecision(changes, Optional.of(how), branch),
+          report(linear, rest, codes, inputs, choice.damping, notes, arena));
+    }
+  }
+
+  private float amax(Tensor tensor, Arena arena) {
+    QuantSpec whole = QuantSpec.FP8; // any format with one scale
+    return pass.quantizer(whole).amax(tensor, arena).getFloat(0);
+  }
+
+  private record Choice(
+      Codes codes, Optional<QuantizedTensor> given, Scales scales, OptionalDouble damping) {}
+
+  private boolean byRule(QuantSpec spec) {
+    return procedure.weightScales() instanceof Procedure.WeightScales.ByRule
+        && !(spec.granularity() instanceof Granularity.PerTensor);
+  }
+
+  private Choice choose(
+      Tensor weight, QuantSpec spec, float global, Inputs inputs, List<String> notes, Arena arena) {
+    Scales base = Scales.allocate(spec, weight.shape(), global, arena);
+    pass.quantizer(ruleOf(spec))
+        .with(conversion)
+        .scales(org.modelopt.numeric.Matrix.of(weight), base);
+    Scales scales = searched(weight, spec, base, inputs, notes, arena);
+    if (inputs.feedback().isPresent()) {
+      Gptq feedback = inputs.feedback().get();
+      QuantizedTensor codes = fed(weight, spec, scales, feedback, arena);
+      return new Choice(
+          new Codes.Given(scratch.put(codes.codes()), scratch.put(scales)),
+          Optional.of(codes),
+          scales,
+          OptionalDouble.of(feedback.damping()));
+    }
+    Codes codes =
+        byRule(spec) ? new Codes.ByRule(global) : new Codes.GivenScales(scratch.put(scales));
+    return new Choice(codes, Optional.empty(), scales, OptionalDouble.empty());
+  }
+
+  private Scales searched(
+      Tensor weight, QuantSpec spec, Scales base, Inputs inputs, List<String> notes, Arena arena) {
+    return switch (procedure.weightScales()) {
+      case Procedure.WeightScales.ByRule(), Procedure.WeightScales.FourOverSix() -> base;
+      case Procedure.WeightScales.Multiples(double start, double stop, int count, boolean by) -> {
+        if (ScaleSearch.hasNeighbours(spec.scaleFormat())) {
+          yield search(weight, spec, base, weighting(by, inputs, notes), null, arena);
+        }
+        double[] multiples = ScaleSearch.multiples(start, stop, count);
+        yield search(weight, spec, base, weighting(by, inputs, notes), multiples, arena);
+      }
+      case Procedure.WeightScales.Neighbours(boolean by) -> {
+        boolean codes = ScaleSearch.hasNeighbours(spec.scaleFormat());
+        if (!codes && (!by || base.zeroPoints().isPresent())) {
+          yield base;
+        }
+        double[] multiples = codes ? null : ScaleSearch.multiples(1, 0.5, CLIP_STEPS);
+        yield search(weight, spec, base, weighting(by, inputs, notes), multiples, arena);
+      }
+    };
+  }
+
+  private static Optional<SecondMoment> weighting(
+      boolean weighted, Inputs inputs, List<String> notes) {
+    if (weighted && inputs.moment().isEmpty()) {
+      notes.add("no inputs were seen: scales by plain squared error");
+    }
+    return weighted ? inputs.moment() : Optional.empty();
+  }
+
+  private Scales search(
+      Tensor weight,
+      QuantSpec spec,
+      Scales base,
+      Optional<SecondMoment> moment,
+      double @Nullable [] multiples,
+      Arena arena) {
+    Scales chosen =
+        new Scales(
+            Tensor.allocate(arena, base.values().dtype(), base.values().shape()),
+            base.globalScale(),
+            base.zeroPoints());
+    forPanels(
+        weight,
+        spec,
+        (from, to) -> {
+          try (Arena one = Arena.ofShared()) {
+            Scales part = base.rows(spec.granularity(), from, to);
+            List<Scales> candidates =
+                multiples == null
+                    ? ScaleSearch.neighbours(part, BELOW, ABOVE, one)
+                    : ScaleSearch.multiplied(part, multiples, one);
+            Scales best =
+                ScaleSearch.best(
+                    panel(weight, from, to), spec, candidates, moment, product, workers, one);
+            chosen
+                .rows(spec.granularity(), from, to)
+                .values()
+                .segment()
+                .copyFrom(best.values().segment());
+          }
+        });
+    return chosen;
+  }
+
+  private QuantizedTensor fed(
+      Tensor weight, QuantSpec spec, Scales scales, Gptq feedback, Arena arena) {
+    Quantizer quantizer = pass.quantizer(spec);
+    Tensor codes = Tensor.allocate(arena, spec.codesDType(), spec.codesShape(weight.shape()));
+    forPanels(
+        weight,
+        spec,
+        (from, to) -> {
+          try (Arena one = Arena.ofShared()) {
+            Scales part = scales.rows(spec.granularity(), from, to);
+            Matrix rows = panel(weight, from, to);
+            Grid grid = Grid.of(spec, part, rows.rows(), rows.columns());
+            Tensor rounded = feedback.round(rows, grid).weight().toTensor(one);
+            // The values are on the grid, so that these are their codes.
+            quantizer.quantize(org.modelopt.numeric.Matrix.of(rounded), part, codes.rows(from, to));
+          }
+        });
+    return new QuantizedTensor(spec, weight.shape(), codes, scales);
+  }
+
+  private QuantizedTensor codes(Tensor weight, QuantSpec spec, Choice choice, Arena arena) {
+    return choice.given.orElseGet(
+        () -> pass.quantizer(spec).with(conversion).quantize(weight, choice.scales, arena));
+  }
+
+  private Quantization second(QuantizedTensor codes, QuantSpec spec, Arena arena) {
+    Tensor values = Weights.dequantize(codes, pass, arena);
+    Scales scales = pass.quantizer(spec).scales(values, Arena.ofAuto());
+    return Quantization.of(spec, scales);
+  }
+
+  private interface PanelTask {
+    void run(long from, long to);
+  }
+
+  /** Rows in panels; all at once where all share a scale. */
+  private static void forPanels(Tensor weight, QuantSpec spec, PanelTask task) {
+    long rows = weight.shape().dim(0);
+    long step =
+        spec.granularity() instanceof Granularity.PerTensor
+            ? rows
+            : RowPanels.rows(weight.shape().columns());
+    for (long from = 0; from < rows; from += step) {
+      task.run(from, Math.min(rows, from + step));
+    }
+  }
+
+  private Matrix panel(Tensor weight, long from, long to) {
+    return Matrix.copyOf(weight.rows(from, to), workers);
+  }
+
+  private LinearReport report(
+      Linear linear,
+      Tensor weight,
+      QuantizedTensor codes,
+      Inputs inputs,
+      OptionalDouble damping,
+      List<String> notes,
+      Arena arena) {
+    Tensor values = Weights.dequantize(codes, pass, arena);
+    double[] sums = new double[5]; // |d|^2, |w|^2, d H d, w H w, clipped
+    QuantSpec spec = codes.spec();
+    forPanels(
+        weight,
+        QuantSpec.INT8_PER_CHANNEL,
+        (from, to) -> {
+          Matrix w = panel(weight, from, to);
+          Matrix q = panel(values, from, to);
+          for (int i = 0; i < w.values().length; i++) {
+            double d = (double) w.values()[i] - q.values()[i];
+            sums[0] += d * d;
+            sums[1] += (double) w.values()[i] * w.values()[i];
+          }
+          if (!(spec.granularity() instanceof Granularity.PerTensor)) {
+            Scales part = codes.scales().rows(spec.granularity(), from, to);
+            sums[4] += Grid.of(spec, part, w.rows(), w.columns()).beyond(w, BEYOND);
+          }
+          inputs
+              .moment()
+              .ifPresent(moment -> {
+                Matrix zero = Matrix.zeros(w.rows(), w.columns());
+                sums[2] += OutputError.of(w, q, moment, product, workers);
+                sums[3] += OutputError.of(w, zero, moment, product, workers);
+              });
+        });
+    return new LinearReport(
+        linear.name(),
+        SpecText.write(spec),
+        inputs.tokens(),
+        sums[1] == 0 ? 0 : sums[0] / sums[1],
+        inputs.moment().isPresent() && sums[3] > 0
+            ? OptionalDouble.of(sums[2] / sums[3])
+            : OptionalDouble.empty(),
+        sums[4] / Math.max(1, weight.shape().elements()),
+        damping,
+        notes);
+  }
+}

@@ -1,0 +1,129 @@
+package org.modelopt.statistics;
+
+import java.util.Optional;
+import org.modelopt.compute.Backend;
+import org.modelopt.compute.ChannelObserver;
+import org.modelopt.compute.Product;
+import org.modelopt.compute.Scope;
+import org.modelopt.tensor.Tensor;
+
+/**
+ * What was seen of one site: statistics always, more where it was asked for. Closing gives the
+ * memory of the second moment back. Not safe for use by several threads.
+ */
+public final class Seen implements AutoCloseable {
+  /**
+   * What to gather beyond {@link Statistics}.
+   *
+   * @param histogram counts of magnitudes, for calibrators that look at their distribution
+   * @param secondMoment {@link SecondMoment}
+   * @param rows {@link RowSample}
+   */
+  public record Wanted(boolean histogram, boolean secondMoment, boolean rows) {
+    /** Nothing more. */
+    public static final Wanted STATISTICS = new Wanted(false, false, false);
+
+    /** What either wants. */
+    public Wanted and(Wanted other) {
+      return new Wanted(
+          histogram || other.histogram, secondMoment || other.secondMoment, rows || other.rows);
+    }
+  }
+
+  private final Optional<ChannelObserver> observer;
+  private Statistics statistics;
+  private final Optional<Histogram> histogram;
+  private final Optional<SecondMoment> secondMoment;
+  private final Optional<RowSample> rows;
+  private final Optional<String> note;
+
+  /** Nothing seen yet of a tensor with that many channels, on the device of {@code backend}. */
+  public Seen(int channels, Wanted wanted, Backend backend) {
+    this.observer = Optional.of(backend.observeChannels(channels));
+    this.statistics = Statistics.empty(channels);
+    this.histogram = wanted.histogram ? Optional.of(new Histogram()) : Optional.empty();
+    this.secondMoment =
+        wanted.secondMoment ? Optional.of(new SecondMoment(channels)) : Optional.empty();
+    this.rows = wanted.rows ? Optional.of(new RowSample(channels)) : Optional.empty();
+    this.note = Optional.empty();
+  }
+
+  private Seen(
+      Statistics statistics,
+      Optional<Histogram> histogram,
+      Optional<SecondMoment> secondMoment,
+      Optional<RowSample> rows,
+      String note) {
+    this.observer = Optional.empty();
+    this.statistics = statistics;
+    this.histogram = histogram;
+    this.secondMoment = secondMoment;
+    this.rows = rows;
+    this.note = Optional.of(note);
+  }
+
+  /**
+   * What stands for a site that did not see enough itself; not to be closed.
+   *
+   * @param note why, for reports
+   */
+  public static Seen shared(
+      Statistics statistics,
+      Optional<Histogram> histogram,
+      Optional<SecondMoment> secondMoment,
+      Optional<RowSample> rows,
+      String note) {
+    return new Seen(statistics, histogram, secondMoment, rows, note);
+  }
+
+  /** Sees the rows of {@code x}, on the device of {@code backend}. */
+  void add(Tensor x, Backend backend) {
+    observer.orElseThrow().add(x);
+    if (histogram.isEmpty() && secondMoment.isEmpty() && rows.isEmpty()) {
+      return;
+    }
+    try (Scope scope = backend.openScope()) {
+      Tensor host = backend.toHost(x, scope);
+      histogram.ifPresent(h -> h.add(host.toFloats()));
+      secondMoment.ifPresent(m -> m.add(host, Product.on(backend), backend.workers()));
+      rows.ifPresent(sample -> sample.add(host));
+    }
+  }
+
+  /** To be called after the last row. */
+  void finish(Backend backend) {
+    statistics = Statistics.of(observer.orElseThrow().summary());
+    secondMoment.ifPresent(m -> m.finish(Product.on(backend), backend.workers()));
+  }
+
+  /** Maxima, means and counts. */
+  public Statistics statistics() {
+    return statistics;
+  }
+
+  /** Counts of magnitudes, if they were wanted. */
+  public Optional<Histogram> histogram() {
+    return histogram;
+  }
+
+  /** The second moment, if it was wanted. */
+  public Optional<SecondMoment> secondMoment() {
+    return secondMoment;
+  }
+
+  /** Some of the rows, if they were wanted. */
+  public Optional<RowSample> rows() {
+    return rows;
+  }
+
+  /** Why this is not what the site itself saw, if it is not. */
+  public Optional<String> note() {
+    return note;
+  }
+
+  @Override
+  public void close() {
+    observer.ifPresent(ChannelObserver::close);
+    secondMoment.ifPresent(SecondMoment::close);
+  }
+}

@@ -1,0 +1,42 @@
+package org.modelopt.quantize;
+
+import java.lang.foreign.Arena;
+import org.modelopt.compute.Product;
+import org.modelopt.compute.Workers;
+import org.modelopt.statistics.SecondMoment;
+import org.modelopt.tensor.DType;
+import org.modelopt.tensor.Shape;
+import org.modelopt.tensor.Tensor;
+
+/** Products by three loops, sums in float64 rounded once. */
+final class PlainProduct implements Product {
+  static final Product INSTANCE = new PlainProduct();
+
+  private PlainProduct() {}
+
+  @Override
+  public Tensor multiply(Tensor x, Tensor w, Arena arena) {
+    int t = (int) x.shape().dim(0);
+    int n = (int) w.shape().dim(0);
+    int k = (int) x.shape().dim(1);
+    Tensor product = Tensor.allocate(arena, DType.F32, Shape.of(t, n));
+    for (int i = 0; i < t; i++) {
+      for (int j = 0; j < n; j++) {
+        double sum = 0;
+        for (int l = 0; l < k; l++) {
+          sum += (double) x.getFloat((long) i * k + l) * w.getFloat((long) j * k + l);
+        }
+        product.segment().set(Tensor.FLOAT, ((long) i * n + j) * 4, (float) sum);
+      }
+    }
+    return product;
+  }
+
+  /** The second moment of the rows of {@code x}. */
+  static SecondMoment moment(Matrix x, Workers workers) {
+    SecondMoment moment = new SecondMoment(x.columns());
+    moment.add(x.toTensor(Arena.ofAuto()), INSTANCE, workers);
+    moment.finish(INSTANCE, workers);
+    return moment;
+  }
+}
