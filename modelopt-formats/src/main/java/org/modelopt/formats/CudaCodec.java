@@ -128,11 +128,7 @@ public final class CudaCodec {
       rectangles(x, groups, amax, Optional.of(extremes), strange);
       kernel = "scales_of_range";
       arguments =
-          backend
-              .arguments()
-              .tensor(extremes)
-              .tensor(into.values())
-              .optional(into.zeroPoints());
+          backend.arguments().tensor(extremes).tensor(into.values()).optional(into.zeroPoints());
     }
     scaling()
         .launch(
@@ -189,8 +185,7 @@ public final class CudaCodec {
         .launch(
             "%s_%s_%s".formatted(operation, kind, CudaBackend.suffix(x.dtype())),
             chunks(x.shape()),
-            matrix(
-                    backend.arguments().tensor(x).tensor(out).tensor(scales).tensor(strange), x)
+            matrix(backend.arguments().tensor(x).tensor(out).tensor(scales).tensor(strange), x)
                 .words(words(x, globalScale)));
   }
 

@@ -113,23 +113,27 @@ final class CudaQuantizer implements Quantizer {
       return;
     }
     into.segment().fill((byte) 0);
-    forPieces(x, (piece, from, to, strange, scope) -> {
-      Scales room = rows(Scales.of(into), from, to);
-      Tensor amax = scope.allocate(DType.F32, room.values().shape());
-      backend.clear(amax);
-      codec.amax(piece, amax, strange);
-      backend.download(amax, room.values().segment());
-    });
+    forPieces(
+        x,
+        (piece, from, to, strange, scope) -> {
+          Scales room = rows(Scales.of(into), from, to);
+          Tensor amax = scope.allocate(DType.F32, room.values().shape());
+          backend.clear(amax);
+          codec.amax(piece, amax, strange);
+          backend.download(amax, room.values().segment());
+        });
   }
 
   private float amaxOfAll(Matrix x) {
     float[] largest = new float[1];
-    forPieces(x, (piece, from, to, strange, scope) -> {
-      Tensor amax = scope.allocate(DType.F32, Shape.of(1));
-      backend.clear(amax);
-      codec.amaxOfAll(piece, amax, strange);
-      largest[0] = Math.max(largest[0], backend.toHost(amax, scope).getFloat(0));
-    });
+    forPieces(
+        x,
+        (piece, from, to, strange, scope) -> {
+          Tensor amax = scope.allocate(DType.F32, Shape.of(1));
+          backend.clear(amax);
+          codec.amaxOfAll(piece, amax, strange);
+          largest[0] = Math.max(largest[0], backend.toHost(amax, scope).getFloat(0));
+        });
     return largest[0];
   }
 
@@ -149,12 +153,14 @@ final class CudaQuantizer implements Quantizer {
       wholeScales(x, into);
       return;
     }
-    forPieces(x, (piece, from, to, strange, scope) -> {
-      Scales room = rows(into, from, to);
-      Scales device = deviceRoom(room, scope);
-      codec.scales(piece, device, strange, scope);
-      comeBack(device, room);
-    });
+    forPieces(
+        x,
+        (piece, from, to, strange, scope) -> {
+          Scales room = rows(into, from, to);
+          Scales device = deviceRoom(room, scope);
+          codec.scales(piece, device, strange, scope);
+          comeBack(device, room);
+        });
   }
 
   /** Whether a scale belongs to elements of all pieces. */
@@ -218,11 +224,13 @@ final class CudaQuantizer implements Quantizer {
   public void quantize(Matrix x, Scales scales, Tensor codes) {
     checkScales(x, scales);
     Checks.codes(spec(), x.shape(), codes);
-    forPieces(x, (piece, from, to, strange, scope) -> {
-      Tensor device = scope.allocate(codes.dtype(), spec().codesShape(piece.shape()));
-      codec.encode(piece, onDevice(rows(scales, from, to), scope), device, strange);
-      backend.download(device, codesOfRows(codes, x, from, to));
-    });
+    forPieces(
+        x,
+        (piece, from, to, strange, scope) -> {
+          Tensor device = scope.allocate(codes.dtype(), spec().codesShape(piece.shape()));
+          codec.encode(piece, onDevice(rows(scales, from, to), scope), device, strange);
+          backend.download(device, codesOfRows(codes, x, from, to));
+        });
   }
 
   /** Shape and values of given scales, as the host checks them. */
@@ -247,14 +255,16 @@ final class CudaQuantizer implements Quantizer {
       quantize(x, scales, into.codes());
       return;
     }
-    forPieces(x, (piece, from, to, strange, scope) -> {
-      Scales room = rows(scales, from, to);
-      Scales device = deviceRoom(room, scope);
-      Tensor codes = scope.allocate(into.codes().dtype(), spec().codesShape(piece.shape()));
-      codec.encodeWithScales(piece, device, codes, strange);
-      comeBack(device, room);
-      backend.download(codes, codesOfRows(into.codes(), x, from, to));
-    });
+    forPieces(
+        x,
+        (piece, from, to, strange, scope) -> {
+          Scales room = rows(scales, from, to);
+          Scales device = deviceRoom(room, scope);
+          Tensor codes = scope.allocate(into.codes().dtype(), spec().codesShape(piece.shape()));
+          codec.encodeWithScales(piece, device, codes, strange);
+          comeBack(device, room);
+          backend.download(codes, codesOfRows(into.codes(), x, from, to));
+        });
   }
 
   @Override
@@ -286,8 +296,7 @@ final class CudaQuantizer implements Quantizer {
             onDevice(rows(quantized.scales(), from, to), scope),
             values);
         long rowBytes = into.dtype().byteSize(matrix.columns());
-        backend.download(
-            values, into.segment().asSlice(from * rowBytes, (to - from) * rowBytes));
+        backend.download(values, into.segment().asSlice(from * rowBytes, (to - from) * rowBytes));
       }
     }
   }

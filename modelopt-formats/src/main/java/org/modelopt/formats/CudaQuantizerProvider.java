@@ -19,8 +19,7 @@ public final class CudaQuantizerProvider implements QuantizerProvider {
     if (!(backend instanceof CudaBackend cuda) || !CudaSpecWords.covers(spec)) {
       return Optional.empty();
     }
-    HostQuantizer host =
-        new HostQuantizer(spec, Conversion.DEFAULT, cuda.workers(), Rungs.best());
+    HostQuantizer host = new HostQuantizer(spec, Conversion.DEFAULT, cuda.workers(), Rungs.best());
     return Optional.of(new CudaQuantizer(cuda, host));
   }
 }

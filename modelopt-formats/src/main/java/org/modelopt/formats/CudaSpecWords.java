@@ -15,7 +15,9 @@ import org.modelopt.numeric.QuantSpec;
 import org.modelopt.numeric.Rounding;
 import org.modelopt.tensor.DType;
 
-/** A spec, a conversion and a grid of groups as the kernels' structure {@code Spec}, word by word. */
+/**
+ * A spec, a conversion and a grid of groups as the kernels' structure {@code Spec}, word by word.
+ */
 final class CudaSpecWords {
   private static final int LEVELS = 16;
 
@@ -133,5 +135,4 @@ final class CudaSpecWords {
     float nearest = (float) x;
     return nearest > x ? Math.nextDown(nearest) : nearest;
   }
-
 }

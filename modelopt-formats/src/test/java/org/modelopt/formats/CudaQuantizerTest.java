@@ -198,8 +198,7 @@ class CudaQuantizerTest {
       assertEquals(true, e.getMessage().contains("[1, 1]"), e.getMessage());
       Scales one = Scales.of(Tensor.ofFloats(arena, Shape.scalar(), 1));
       Tensor device = gpu.toDevice(x, DType.F32, scope);
-      assertThrows(
-          CheckpointException.class, () -> quantizer.fakeQuantize(device, one, scope));
+      assertThrows(CheckpointException.class, () -> quantizer.fakeQuantize(device, one, scope));
     }
   }
 
@@ -232,9 +231,7 @@ class CudaQuantizerTest {
           // A few octaves each, so that scales leave most elements above zero.
           int exponent = 100 + (pattern >>> 23 & 31) + (int) (i / columns % 24);
           bytes.setAtIndex(
-              java.lang.foreign.ValueLayout.JAVA_INT,
-              i,
-              (pattern & 0x807FFFFF) | (exponent << 23));
+              java.lang.foreign.ValueLayout.JAVA_INT, i, (pattern & 0x807FFFFF) | (exponent << 23));
         }
         for (QuantSpec spec : specs) {
           Quantizer onCpu = Quantizers.of(spec, cpu).with(saturating);

@@ -61,8 +61,7 @@ final class QuantizerBenchmark {
     CudaCodec codec = new CudaCodec(gpu, spec, Conversion.DEFAULT);
     try (Scope scope = gpu.openScope()) {
       Tensor values =
-          scope.allocate(
-              spec.scaleFormat().dtype(), spec.granularity().scaleShape(x.shape()));
+          scope.allocate(spec.scaleFormat().dtype(), spec.granularity().scaleShape(x.shape()));
       Scales scales =
           new Scales(values, spec.scaleFormat().hasGlobalScale() ? 1e-4f : 1f, Optional.empty());
       Tensor codes = scope.allocate(spec.codesDType(), spec.codesShape(x.shape()));
@@ -73,26 +72,24 @@ final class QuantizerBenchmark {
       print(
           name + (onePass ? " amax, encode, pack" : " encode, pack"),
           bytes,
-          clock.seconds(
-              () -> {
-                if (onePass) {
-                  codec.encodeWithScales(x, scales, codes, strange);
-                } else {
-                  codec.encode(x, scales, codes, strange);
-                }
-              }));
+          clock.seconds(() -> {
+            if (onePass) {
+              codec.encodeWithScales(x, scales, codes, strange);
+            } else {
+              codec.encode(x, scales, codes, strange);
+            }
+          }));
       print(name + " decode", bytes, clock.seconds(() -> codec.decode(codes, scales, back)));
       print(
           name + " fake-quant",
           2 * x.byteSize(),
-          clock.seconds(
-              () -> {
-                if (onePass) {
-                  codec.roundUnderOwnScales(x, scales.globalScale(), back, strange);
-                } else {
-                  codec.round(x, scales, back, strange);
-                }
-              }));
+          clock.seconds(() -> {
+            if (onePass) {
+              codec.roundUnderOwnScales(x, scales.globalScale(), back, strange);
+            } else {
+              codec.round(x, scales, back, strange);
+            }
+          }));
     }
   }
 
