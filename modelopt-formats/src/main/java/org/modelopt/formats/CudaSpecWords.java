@@ -13,6 +13,8 @@ import org.modelopt.numeric.Granularity;
 import org.modelopt.numeric.IntFormat;
 import org.modelopt.numeric.QuantSpec;
 import org.modelopt.numeric.Rounding;
+import org.modelopt.numeric.ScaleRule;
+import org.modelopt.numeric.ScaleFormat;
 import org.modelopt.tensor.DType;
 
 /**
@@ -22,6 +24,32 @@ final class CudaSpecWords {
   private static final int LEVELS = 16;
 
   private CudaSpecWords() {}
+
+  // The orders of the enumerations in quantize.cuh.
+  private static final List<Encoding.Variant> VARIANTS =
+      List.of(
+          Encoding.Variant.STANDARD,
+          Encoding.Variant.POSITIVE_ZERO,
+          Encoding.Variant.TIES_TOWARD_ZERO);
+  private static final List<ScaleFormat> SCALE_FORMATS =
+      List.of(
+          ScaleFormat.F32,
+          ScaleFormat.F16,
+          ScaleFormat.BF16,
+          ScaleFormat.E8M0,
+          ScaleFormat.E4M3_WITH_GLOBAL_F32);
+  private static final List<ScaleRule> RULES =
+      List.of(
+          ScaleRule.AMAX_OVER_MAX,
+          ScaleRule.HALF_RANGE,
+          ScaleRule.SIGNED_MAX,
+          ScaleRule.RANGE_WITH_ZERO,
+          ScaleRule.RANGE,
+          ScaleRule.POWER_FLOOR,
+          ScaleRule.POWER_EVEN,
+          ScaleRule.POWER_CEIL,
+          ScaleRule.POWER_ROUND_UP,
+          ScaleRule.FOUR_OVER_SIX);
 
   /** Whether the kernels know the format: all but codebooks of more than 16 levels. */
   static boolean covers(QuantSpec spec) {
@@ -42,7 +70,7 @@ final class CudaSpecWords {
     Encoding encoding = Encoding.of(spec, conversion.arithmetic());
     List<Integer> words = new ArrayList<>();
     words.add(spec.format().bits());
-    words.add(encoding.variant().ordinal());
+    words.add(VARIANTS.indexOf(encoding.variant()));
     addFloat(words, spec);
     if (spec.format() instanceof IntFormat ints) {
       words.add(ints.min());
@@ -53,9 +81,9 @@ final class CudaSpecWords {
     }
     add(words, encoding.stepsPerScale());
     add(words, spec.format().maxFinite());
-    words.add(spec.scaleRule().ordinal());
+    words.add(RULES.indexOf(spec.scaleRule()));
     words.add(evenHalf(spec));
-    words.add(spec.scaleFormat().ordinal());
+    words.add(SCALE_FORMATS.indexOf(spec.scaleFormat()));
     words.add(conversion.arithmetic() == Arithmetic.TORCH_CUDA ? 1 : 0);
     add(words, globalScale);
     words.add(narrow(spec, conversion, dtype));
