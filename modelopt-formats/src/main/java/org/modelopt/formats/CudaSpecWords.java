@@ -13,8 +13,8 @@ import org.modelopt.numeric.Granularity;
 import org.modelopt.numeric.IntFormat;
 import org.modelopt.numeric.QuantSpec;
 import org.modelopt.numeric.Rounding;
-import org.modelopt.numeric.ScaleRule;
 import org.modelopt.numeric.ScaleFormat;
+import org.modelopt.numeric.ScaleRule;
 import org.modelopt.tensor.DType;
 
 /**
