@@ -26,9 +26,4 @@ public enum Activation {
 
   /** Factor within the sigmoid of {@link #CLAMPED_SWIGLU}. */
   public static final float SWIGLU_ALPHA = 1.702f;
-
-  /** Whether the gated product is a multiple of its ungated half. */
-  public boolean isProportionalToUp() {
-    return this != CLAMPED_SWIGLU;
-  }
 }

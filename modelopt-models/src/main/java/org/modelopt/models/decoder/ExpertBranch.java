@@ -10,7 +10,6 @@ import org.modelopt.compute.Backend;
 import org.modelopt.model.InputGroup;
 import org.modelopt.model.LayerRun;
 import org.modelopt.model.Linear;
-import org.modelopt.model.Producer;
 import org.modelopt.tensor.Shape;
 import org.modelopt.tensor.Tensor;
 
@@ -48,13 +47,8 @@ final class ExpertBranch implements Branch {
       Linear gate = Linear.of(expert + names.gate(), size, hidden, bias).withRole(role);
       Linear up = Linear.of(expert + names.up(), size, hidden, bias).withRole(role);
       Linear down = Linear.of(expert + names.down(), hidden, size, bias).withRole(role);
-      InputGroup products = InputGroup.of(down);
       experts.add(
-          new Expert(
-              new InputGroup(expert + "gate_up", List.of(gate, up)),
-              role.isQuantizable() && mixture.activation().isProportionalToUp()
-                  ? products.producedBy(new Producer.Rows(up.name(), size, 1))
-                  : products));
+          new Expert(new InputGroup(expert + "gate_up", List.of(gate, up)), InputGroup.of(down)));
     }
     this.shared =
         mixture

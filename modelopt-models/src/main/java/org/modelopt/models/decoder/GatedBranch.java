@@ -30,11 +30,7 @@ final class GatedBranch implements Branch {
                     Linear.of(mlp + "gate_proj", size, hidden, bias),
                     Linear.of(mlp + "up_proj", size, hidden, bias)));
     this.gateUp = Branch.produced(inputs, inputNorm);
-    InputGroup products = InputGroup.of(Linear.of(mlp + "down_proj", hidden, size, bias));
-    this.down =
-        feedForward.fused() || !feedForward.activation().isProportionalToUp()
-            ? products
-            : products.producedBy(new Producer.Rows(mlp + "up_proj", size, 1));
+    this.down = InputGroup.of(Linear.of(mlp + "down_proj", hidden, size, bias));
   }
 
   @Override
