@@ -36,7 +36,7 @@ import org.slf4j.LoggerFactory;
  */
 public final class Calibration {
   private static final Logger LOG = LoggerFactory.getLogger(Calibration.class);
-  private static final int FEW_SAMPLES = 512;
+  static final int FEW_SAMPLES = 512;
   private static final int MANY_SAMPLES = 1024;
 
   private final Model model;

@@ -23,9 +23,6 @@ import org.modelopt.tensor.Tensor;
 
 /** Measures what a {@link QuantizedModel} did to its weights, one at a time, for a report. */
 public final class QuantizationReport {
-  /** Samples below which calibration may be unsteady. */
-  public static final int FEW_SAMPLES = 512;
-
   private static final long CHUNK = 1 << 16;
   private static final double OUTLIER = 8;
   private static final Pattern EXPERT = Pattern.compile("(.*)\\.experts\\.(\\d+)\\..*");
@@ -47,6 +44,7 @@ public final class QuantizationReport {
       List<Report.Phase> phases,
       Map<String, String> provenance) {
     PlanSize size = PlanSize.of(quantized.model(), quantized.plan());
+    List<Report.Experts> experts = experts(quantized);
     return new Report(
         quantized.model().name(),
         quantized.config().name(),
@@ -54,10 +52,10 @@ public final class QuantizationReport {
             size.bytesBefore(), bytesAfter.orElse(size.bytesAfter()), effectiveBits(quantized)),
         linears(quantized, pass),
         activations(quantized),
-        experts(quantized),
+        experts,
         List.of(),
         phases,
-        warnings(quantized),
+        warnings(quantized, experts),
         provenance);
   }
 
@@ -187,17 +185,17 @@ public final class QuantizationReport {
         .toList();
   }
 
-  private static List<String> warnings(QuantizedModel quantized) {
+  private static List<String> warnings(QuantizedModel quantized, List<Report.Experts> experts) {
     List<String> warnings = new ArrayList<>();
     quantized
         .samples()
         .map(set -> set.samples().size())
-        .filter(count -> count < FEW_SAMPLES)
+        .filter(count -> count < Calibration.FEW_SAMPLES)
         .ifPresent(count ->
             warnings.add(
                 "Calibrated on %,d samples; from %d on scales are steadier."
-                    .formatted(count, FEW_SAMPLES)));
-    for (Report.Experts layer : experts(quantized)) {
+                    .formatted(count, Calibration.FEW_SAMPLES)));
+    for (Report.Experts layer : experts) {
       long unseen = layer.tokens().stream().filter(tokens -> tokens == 0).count();
       if (unseen > 0) {
         warnings.add(
