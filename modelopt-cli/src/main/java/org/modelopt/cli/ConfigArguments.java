@@ -1,6 +1,5 @@
 package org.modelopt.cli;
 
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
@@ -29,9 +28,11 @@ final class ConfigArguments {
 
   @Option(
       names = "--recipe",
-      paramLabel = "FILE",
-      description = "YAML file that says what to quantize to; repeatable, also beside --config.")
-  private List<Path> recipes = new ArrayList<>();
+      paramLabel = "FILE|NAME",
+      description =
+          "YAML file that says what to quantize to, and which of these options to use, or the name"
+              + " of a recipe that \"modelopt recipes\" lists; repeatable, also beside --config.")
+  private List<String> recipes = new ArrayList<>();
 
   @Option(
       names = "--kv-cache",
@@ -68,7 +69,7 @@ final class ConfigArguments {
     List<Config> configs =
         Stream.concat(
                 names.stream().map(name -> Config.preset(name.toUpperCase(Locale.ROOT))),
-                recipes.stream().map(Recipes::read))
+                recipes.stream().map(ConfigArguments::read))
             .map(this::changed)
             .toList();
     for (int i = 0; i < configs.size(); i++) {
@@ -79,6 +80,11 @@ final class ConfigArguments {
       }
     }
     return configs;
+  }
+
+  private static Config read(String recipe) {
+    RecipeText text = RecipeText.of(recipe);
+    return Recipes.parse(text.text(), text.source());
   }
 
   private Config changed(Config config) {

@@ -1,6 +1,7 @@
 package org.modelopt.cli;
 
 import java.io.PrintWriter;
+import org.modelopt.error.ConfigException;
 import org.modelopt.error.ModelOptException;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -24,6 +25,8 @@ import picocli.CommandLine.IVersionProvider;
       InspectCommand.class,
       AdviseCommand.class,
       CompareCommand.class,
+      RecipesCommand.class,
+      CompletionCommand.class,
       ForwardCommand.class,
       HelpCommand.class
     },
@@ -43,7 +46,20 @@ public final class Main {
 
   /** Runs the command and ends the process with its exit code. */
   public static void main(String[] args) {
-    System.exit(commandLine().execute(args));
+    System.exit(execute(commandLine(), args));
+  }
+
+  /** Runs the command with these arguments and those that recipes add; gives its exit code. */
+  static int execute(CommandLine command, String... args) {
+    String[] all;
+    try {
+      all = RecipeOptions.expand(command, args);
+    } catch (ConfigException e) {
+      command.getErr().println("modelopt: " + e.getMessage());
+      command.getErr().flush();
+      return EXIT_FAILED;
+    }
+    return command.execute(all);
   }
 
   /** The command, ready to execute; does not end the process. */

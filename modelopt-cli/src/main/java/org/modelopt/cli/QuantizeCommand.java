@@ -50,6 +50,11 @@ final class QuantizeCommand implements Callable<Integer> {
   @Mixin private JobArguments job = new JobArguments();
   @Mixin private JournalArguments journal = new JournalArguments();
 
+  @Option(
+      names = "--dry-run",
+      description = "Check everything, say what would be done and take, and do nothing, as plan.")
+  private boolean dryRun;
+
   @Option(names = "--json", description = "Print JSON.")
   private boolean json;
 
@@ -59,12 +64,17 @@ final class QuantizeCommand implements Callable<Integer> {
     JobReport report = new JobReport(spec.commandLine().getParseResult().originalArgs());
     List<Config> configs = config.configs();
     JobOptions options = journal.addTo(job.options(terminal.progress(json), Optional.empty()));
-    try (HfModel opened = model.open()) {
+    try (HfModel opened = model.open();
+        Interruption interruption = journal.onInterruption(spec)) {
       export.check(
           configs,
           configs.stream()
               .mapToLong(one -> PlanSize.of(opened, ModelOpt.plan(opened, one)).bytesAfter())
               .sum());
+      if (dryRun) {
+        Forecast.of(opened, configs, calibration, options).print(terminal, json);
+        return 0;
+      }
       List<QuantizedModel> quantized =
           ModelOpt.quantize(opened, configs, calibration.data(opened), options);
       report.ended("calibrate");

@@ -23,7 +23,8 @@ record CommandRun(int exit, String out, String err) {
     CommandLine command =
         Main.commandLine().setOut(new PrintWriter(out)).setErr(new PrintWriter(err));
     int exit =
-        command.execute(List.of(arguments).stream().map(String::valueOf).toArray(String[]::new));
+        Main.execute(
+            command, List.of(arguments).stream().map(String::valueOf).toArray(String[]::new));
     return new CommandRun(exit, out.toString(), err.toString());
   }
 

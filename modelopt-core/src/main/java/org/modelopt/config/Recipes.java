@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.SequencedMap;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
@@ -38,10 +39,17 @@ import org.modelopt.numeric.Rounding;
  * algorithm:
  *   method: max
  * kv_cache: fp8
+ * options:
+ *   samples: 1024
+ *   guard: [perplexity:1, kl:0.02]
  * </pre>
+ *
+ * <p>{@code options} are for the command that reads the recipe, see {@link #options}.
  */
 public final class Recipes {
   private static final String NONE = "none";
+  private static final String OPTIONS = "options";
+  private static final Set<String> METADATA = Set.of("name", "description", "models");
 
   private Recipes() {}
 
@@ -67,7 +75,8 @@ public final class Recipes {
   public static Config parse(String text, String source) {
     YamlEntry root = YamlEntry.parse(text, source);
     Map<String, YamlEntry> keys =
-        root.keys(Set.of("metadata", "base", "rules", "algorithm", "kv_cache", "conversion"));
+        root.keys(
+            Set.of("metadata", "base", "rules", "algorithm", "kv_cache", "conversion", OPTIONS));
     Optional<Config> base =
         Optional.ofNullable(keys.get("base")).map(entry -> entry.convert(Config::preset));
     List<Rule> rules = new ArrayList<>(base.map(Config::rules).orElse(List.of()));
@@ -94,13 +103,41 @@ public final class Recipes {
         .orElse(config);
   }
 
+  /**
+   * Options of the command that a recipe asks for beside its config, in order: the name without
+   * dashes, and its values; one that stands alone has the value {@code true} or {@code false}. They
+   * are for whoever reads the recipe to carry out; a {@link Config} does not hold them.
+   *
+   * @param source name of the text in messages
+   * @throws ConfigException if the text is no YAML or the options are no list of names and values
+   */
+  public static SequencedMap<String, List<String>> options(String text, String source) {
+    SequencedMap<String, List<String>> options = new LinkedHashMap<>();
+    YamlEntry section = YamlEntry.parse(text, source).mapping().get(OPTIONS);
+    if (section != null) {
+      section.mapping().forEach((name, value) -> options.put(name, value.texts()));
+    }
+    return options;
+  }
+
+  /** The part of a recipe that says what it is for. */
+  static RecipeLibrary.Entry describe(String text, String source) {
+    YamlEntry root = YamlEntry.parse(text, source);
+    Map<String, YamlEntry> metadata = root.required(root.mapping(), "metadata").keys(METADATA);
+    return new RecipeLibrary.Entry(
+        root.required(metadata, "name").text(),
+        root.required(metadata, "description").text(),
+        find(metadata, "models").map(YamlEntry::texts).orElse(List.of()),
+        text);
+  }
+
   private static Optional<YamlEntry> find(Map<String, YamlEntry> entries, String key) {
     return Optional.ofNullable(entries.get(key));
   }
 
   private static String name(Optional<YamlEntry> metadata, Optional<Config> base, YamlEntry root) {
     return metadata
-        .flatMap(entry -> find(entry.keys(Set.of("name", "description")), "name"))
+        .flatMap(entry -> find(entry.keys(METADATA), "name"))
         .map(YamlEntry::text)
         .or(() -> base.map(Config::name))
         .orElseThrow(() -> root.failure("needs a name: metadata: {name: my-recipe}"));

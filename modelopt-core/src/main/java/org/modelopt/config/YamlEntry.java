@@ -53,6 +53,13 @@ record YamlEntry(String source, Node node) {
     }
   }
 
+  /** The values of a list, or the one value that stands alone. */
+  List<String> texts() {
+    return node instanceof SequenceNode
+        ? items().stream().map(YamlEntry::text).toList()
+        : List.of(text());
+  }
+
   List<YamlEntry> items() {
     if (node instanceof SequenceNode sequence) {
       return sequence.getValue().stream().map(item -> new YamlEntry(source, item)).toList();
