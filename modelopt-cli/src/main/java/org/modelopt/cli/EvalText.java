@@ -12,6 +12,9 @@ final class EvalText {
   private EvalText() {}
 
   static String read(Path file) {
+    if (!Files.exists(file)) {
+      throw new DataException(file + " does not exist; check the path");
+    }
     try {
       return Files.readString(file);
     } catch (IOException e) {

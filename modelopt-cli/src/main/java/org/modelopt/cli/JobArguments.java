@@ -1,5 +1,6 @@
 package org.modelopt.cli;
 
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Optional;
@@ -47,6 +48,15 @@ final class JobArguments {
     JobOptions defaults = JobOptions.defaults();
     if (threads != null && threads < 1) {
       throw new ConfigException("--threads must be at least 1 but is " + threads);
+    }
+    if (activationMebibytes < 0 || activationMebibytes > Long.MAX_VALUE >> 20) {
+      throw new ConfigException(
+          "--activation-memory must be a number of MiB that is not negative but is "
+              + activationMebibytes);
+    }
+    if (workDirectory != null && !Files.isDirectory(workDirectory)) {
+      throw new ConfigException(
+          "--work-dir " + workDirectory + " is not a directory; make it, or name another");
     }
     return new JobOptions(
         device.equals("auto") ? Optional.empty() : Optional.of(device),

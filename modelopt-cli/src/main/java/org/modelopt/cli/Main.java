@@ -67,6 +67,7 @@ public final class Main {
     return new CommandLine(new Main())
         .setCaseInsensitiveEnumValuesAllowed(true)
         .setUsageHelpAutoWidth(true)
+        .setParameterExceptionHandler(UsageError::report)
         .setExecutionExceptionHandler(Main::report);
   }
 

@@ -65,7 +65,7 @@ final class QuantizeCommand implements Callable<Integer> {
     List<Config> configs = config.configs();
     JobOptions options = journal.addTo(job.options(terminal.progress(json), Optional.empty()));
     try (HfModel opened = model.open();
-        Interruption interruption = journal.onInterruption(spec)) {
+        Interruption _ = journal.onInterruption(spec)) {
       export.check(
           configs,
           configs.stream()

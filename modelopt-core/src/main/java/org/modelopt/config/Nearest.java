@@ -7,7 +7,7 @@ import java.util.Optional;
 import java.util.stream.Collectors;
 
 /** Finds names that a mistyped one was probably meant to be. */
-final class Nearest {
+public final class Nearest {
   private static final int SUGGESTIONS = 3;
 
   private Nearest() {}
@@ -20,7 +20,7 @@ final class Nearest {
   }
 
   /** A sentence part that suggests the nearest of {@code names} or lists all of them. */
-  static String suggestion(String typed, Collection<String> names) {
+  public static String suggestion(String typed, Collection<String> names) {
     String all = String.join(", ", names);
     return of(typed, names)
         .map(name -> "did you mean \"%s\"? Allowed: %s".formatted(name, all))

@@ -106,7 +106,8 @@ public record Plan(List<PlannedLinear> linears, List<PlannedCache> caches) {
     }
     if (weights.isEmpty() && inputs.isEmpty() && caches.isEmpty()) {
       throw new ConfigException(
-          "config %s quantizes nothing of %s".formatted(config.name(), model));
+          "config %s quantizes nothing of %s: its rules fit none of the linears, which end in %s; take another config"
+              .formatted(config.name(), model, endings(linears)));
     }
     List<PlannedLinear> planned = new ArrayList<>();
     for (Linear linear : linears) {

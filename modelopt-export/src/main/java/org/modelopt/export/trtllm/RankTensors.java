@@ -68,7 +68,7 @@ final class RankTensors {
     int tp = ranks.tensorParallel();
     if (heads % tp != 0 || (kv % tp != 0 && tp % kv != 0)) {
       throw new ConfigException(
-          "%d heads and %d key-value heads cannot be divided onto %d GPUs"
+          "%d heads and %d key-value heads cannot be divided onto %d GPUs; choose a divisor of the heads that divides the key-value heads or is a multiple of them"
               .formatted(heads, kv, tp));
     }
   }

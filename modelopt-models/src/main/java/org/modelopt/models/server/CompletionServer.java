@@ -58,10 +58,15 @@ public final class CompletionServer implements AutoCloseable {
   public record Limits(int port, int maxLength, int waiting, long timeoutMillis) {
     /** Checks the ranges. */
     public Limits {
-      if (port < 0 || port > 65535 || maxLength < 2 || waiting < 1 || timeoutMillis < 1) {
-        throw new IllegalArgumentException(
-            "port, length, waiting and timeout are out of range: %d, %d, %d, %d"
-                .formatted(port, maxLength, waiting, timeoutMillis));
+      require(port >= 0 && port <= 65535, "the port must be 0 to 65535", port);
+      require(maxLength >= 2, "the length must be at least 2 tokens", maxLength);
+      require(waiting >= 1, "at least 1 request must be allowed to wait", waiting);
+      require(timeoutMillis >= 1, "the timeout must be at least 1 ms", timeoutMillis);
+    }
+
+    private static void require(boolean kept, String rule, long value) {
+      if (!kept) {
+        throw new IllegalArgumentException(rule + ", not " + value);
       }
     }
   }
