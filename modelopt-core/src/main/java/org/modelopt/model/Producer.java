@@ -33,6 +33,11 @@ public sealed interface Producer {
       }
     }
 
+    /** Channels that follow the outputs of {@code linear} one by one. */
+    public static Rows of(Linear linear) {
+      return new Rows(linear.name(), Math.toIntExact(linear.outFeatures()), 1);
+    }
+
     /** The row that channel {@code c} follows. */
     public int row(int c) {
       return c / (run * repeats) * run + c % run;

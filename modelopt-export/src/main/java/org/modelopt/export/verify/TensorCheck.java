@@ -19,6 +19,7 @@ import org.modelopt.export.verify.report.Violation;
 import org.modelopt.export.verify.scheme.Part;
 import org.modelopt.export.verify.scheme.Scheme;
 import org.modelopt.tensor.Shape;
+import org.modelopt.tensor.Tensor;
 
 /** The set of tensors must be exactly that of the model and its format, with types and shapes. */
 final class TensorCheck {
@@ -66,6 +67,12 @@ final class TensorCheck {
 
   private static final Pattern SKIPPED =
       Pattern.compile("rotary_emb\\.(inv_freq|cos_cached|sin_cached)$");
+
+  private static final Violation CONTENT =
+      new Violation(
+          "content that the format does not allow",
+          "kernels read it as something else, or refuse it",
+          "write it as the format says");
 
   private final ExportView export;
   private final Findings findings;
@@ -136,6 +143,43 @@ final class TensorCheck {
     }
     for (Part part : scheme.parts()) {
       checkPart(module, scheme, part);
+    }
+    inspect(module, scheme);
+  }
+
+  /** Rules on what tensors of the right types and shapes hold. */
+  private void inspect(LinearModule module, Scheme scheme) {
+    long n = module.outFeatures();
+    long k = module.inFeatures();
+    String path = module.path() + ".";
+    if (!scheme.isReadable(
+        n, k, suffix -> export.directory().find(path + suffix).map(ExportTensor::info))) {
+      return;
+    }
+    try (Arena arena = Arena.ofConfined()) {
+      Map<String, Tensor> opened = new LinkedHashMap<>();
+      scheme
+          .inspection()
+          .inspect(
+              suffix -> {
+                export
+                    .directory()
+                    .find(path + suffix)
+                    .ifPresent(tensor -> opened.computeIfAbsent(suffix, key -> tensor.open(arena)));
+                return Optional.ofNullable(opened.get(suffix));
+              },
+              n,
+              k,
+              (suffix, expected, found) ->
+                  findings.error(
+                      CONTENT,
+                      export
+                          .directory()
+                          .find(path + suffix)
+                          .map(ExportTensor::place)
+                          .orElse(Place.tensor(path + suffix)),
+                      expected,
+                      found));
     }
   }
 

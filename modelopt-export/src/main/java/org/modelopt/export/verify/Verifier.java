@@ -97,7 +97,10 @@ public final class Verifier {
   private VerifyReport run() {
     Optional<Original> original = options.original().map(Original::open);
     if (RankCheck.isOne(path)) {
-      RankCheck.Result result = RankCheck.run(path, original, findings);
+      RankCheck.Result result;
+      try (Workers workers = new Workers(options.threads())) {
+        result = RankCheck.run(path, original, findings, workers);
+      }
       for (Consumer consumer : options.consumers()) {
         if (consumer != Consumer.TRTLLM) {
           findings.error(Set.of(consumer), RANKS, Place.EXPORT, "a HuggingFace directory", "ranks");

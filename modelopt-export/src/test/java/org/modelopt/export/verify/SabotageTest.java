@@ -22,6 +22,7 @@ import org.modelopt.ModelOpt;
 import org.modelopt.config.Config;
 import org.modelopt.data.CalibrationData;
 import org.modelopt.export.DataFreeFormat;
+import org.modelopt.export.Exports;
 import org.modelopt.export.Targets;
 import org.modelopt.export.write.Export;
 import org.modelopt.export.write.ExportOptions;
@@ -36,6 +37,7 @@ import org.modelopt.tensor.DType;
 import org.modelopt.tensor.Shape;
 import org.modelopt.tensor.Tensor;
 import org.modelopt.tensor.TensorInfo;
+import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /** Real exports, damaged in a dozen ways each: every defect is found. */
@@ -48,27 +50,35 @@ class SabotageTest {
   private static final Map<String, Path> EXPORTS = new LinkedHashMap<>();
 
   @BeforeAll
-  static void exportEverything() {
-    original = PocketModel.extract(directory.resolve("pocket-llama"));
+  static void exportEverything() throws IOException {
+    // Two of its four layers: every defect is planted in the second.
+    TestCheckpoint model = read(PocketModel.extract(directory.resolve("pocket-llama")));
+    model.tensors.keySet().removeIf(name -> name.matches(".*\\.layers\\.[23]\\..*"));
+    model.config.put("num_hidden_layers", 2);
+    original = model.write(directory.resolve("original"));
     List<Config> configs =
         List.of(
             Config.NVFP4_DEFAULT,
             Config.MXFP8_DEFAULT,
             Config.INT4_BLOCKWISE_WEIGHT_ONLY,
             DataFreeFormat.find("int8").orElseThrow().config().orElseThrow(),
-            Config.FP8_2D_BLOCKWISE_WEIGHT_ONLY);
+            Config.FP8_2D_BLOCKWISE_WEIGHT_ONLY,
+            Config.INT4_AWQ,
+            Config.FP8_DEFAULT);
     List<List<String>> kinds =
         List.of(
             List.of("hf", "compressed-tensors", "trtllm"),
             List.of("hf"),
             List.of("hf", "compressed-tensors", "autoawq", "gptq"),
             List.of("compressed-tensors"),
-            List.of("hf-fp8-block"));
-    try (HfModel model = Models.load(original)) {
+            List.of("hf-fp8-block"),
+            List.of("hf", "compressed-tensors", "autoawq", "llm-awq", "gptq", "trtllm"),
+            List.of("hf", "compressed-tensors", "trtllm"));
+    try (HfModel loaded = Models.load(original)) {
       CalibrationData data =
           CalibrationData.of(List.of(Tensor.ofInts(Arena.ofAuto(), Shape.of(4), 0, 11, 222, 1333)));
       List<QuantizedModel> quantized =
-          ModelOpt.quantize(model, configs, data, JobOptions.defaults());
+          ModelOpt.quantize(loaded, configs, data, JobOptions.defaults());
       for (int c = 0; c < configs.size(); c++) {
         LinkedHashMap<Path, Target> targets = new LinkedHashMap<>();
         for (String kind : kinds.get(c)) {
@@ -78,6 +88,9 @@ class SabotageTest {
         }
         Export.run(quantized.get(c), targets, ExportOptions.defaults().withoutComparison());
       }
+      Path plain = directory.resolve("plain");
+      EXPORTS.put("PLAIN plain", plain);
+      Exports.plain(QuantizedModel.unchanged(loaded), DType.F16).to(plain);
     }
   }
 
@@ -93,7 +106,17 @@ class SabotageTest {
         "INT4_BLOCKWISE_WEIGHT_ONLY autoawq",
         "INT4_BLOCKWISE_WEIGHT_ONLY gptq",
         "INT8_PER_CHANNEL_PER_TOKEN compressed-tensors",
-        "FP8_2D_BLOCKWISE_WEIGHT_ONLY hf-fp8-block"
+        "FP8_2D_BLOCKWISE_WEIGHT_ONLY hf-fp8-block",
+        "INT4_AWQ hf",
+        "INT4_AWQ compressed-tensors",
+        "INT4_AWQ autoawq",
+        "INT4_AWQ llm-awq",
+        "INT4_AWQ gptq",
+        "INT4_AWQ trtllm",
+        "FP8_DEFAULT hf",
+        "FP8_DEFAULT compressed-tensors",
+        "FP8_DEFAULT trtllm",
+        "PLAIN plain"
       })
   void everyPlantedDefectIsFound(String name) throws IOException {
     Path export = EXPORTS.get(name);
@@ -145,8 +168,40 @@ class SabotageTest {
         "codes of another type", c -> withCodes(c, module, n -> c.put(n, retyped(c.get(n)))));
     defects.put("zero codes", c -> withCodes(c, module, n -> c.put(n, bytes(c.get(n), b -> 0))));
     defects.put(
+        "another type of norms",
+        c -> with(c, n -> n.endsWith("layernorm.weight"), n -> c.put(n, retyped(c.get(n)))));
+    defects.put(
+        "one norm lost",
+        c ->
+            with(
+                c,
+                n -> n.contains(".1.") && n.endsWith("input_layernorm.weight"),
+                c.tensors::remove));
+    defects.put("one row of up scaled", c -> withRow(c, module));
+    defects.put(
+        "unequal scales of joined layers",
+        c ->
+            with(
+                c,
+                n -> n.matches(".*\\.layers\\.1\\..*q_proj\\.(weight_scale_2|weight_global_scale)"),
+                n -> c.put(n, mapped(c.get(n), v -> 1.5 * v))));
+    defects.put(
+        "missing input scale",
+        c ->
+            with(
+                c,
+                n ->
+                    n.startsWith(module)
+                        && n.matches(
+                            ".*\\.(input_scale|input_global_scale|activation_scaling_factor)"),
+                c.tensors::remove));
+    defects.put("quantized layer excluded", c -> exclude(c, module));
+    defects.put(
         "another algorithm",
         c -> {
+          if (!c.config.has("quantization") && !c.config.has("quantization_config")) {
+            return false;
+          }
           ObjectNode at =
               c.config.has("quantization") ? (ObjectNode) c.config.get("quantization") : c.inline();
           at.put("quant_algo", "W3A3").put("quant_method", "unheard").put("bits", 3);
@@ -166,6 +221,56 @@ class SabotageTest {
                 n -> n.endsWith("embed_tokens.weight") || n.endsWith("vocab_embedding.weight"),
                 n -> c.put(n, bytes(c.get(n), b -> b ^ 0x40))));
     return defects;
+  }
+
+  /** Doubles what stands for one row of the layer before, where rows have scales of their own. */
+  private static boolean withRow(TestCheckpoint c, String module) {
+    String before = module.replace("down_proj", "up_proj").replace("mlp.proj", "mlp.gate");
+    Predicate<String> scales =
+        n ->
+            n.startsWith(before)
+                && n.matches(".*\\.(weight_scale|scales|weights_scaling_factor)")
+                && c.get(n).dtype().isWideFloat()
+                && c.get(n).floats().length > 1;
+    return with(
+        c,
+        scales,
+        n -> {
+          TestTensor tensor = c.get(n);
+          boolean last = n.endsWith(".scales");
+          int rows = (int) tensor.dims()[last ? 1 : 0];
+          int each = tensor.floats().length / rows;
+          int[] at = {0};
+          c.put(
+              n,
+              mapped(
+                  tensor,
+                  v -> {
+                    int row = last ? at[0] % rows : at[0] / each;
+                    at[0]++;
+                    return row == 5 ? 2 * v : v;
+                  }));
+        });
+  }
+
+  private static boolean exclude(TestCheckpoint c, String module) {
+    boolean ranks = c.config.has("quantization");
+    if (!ranks && !c.config.has("quantization_config")) {
+      return false;
+    }
+    String path = module.substring(0, module.length() - 1);
+    ObjectNode at = ranks ? (ObjectNode) c.config.get("quantization") : c.inline();
+    boolean listed = false;
+    for (String key : List.of("ignore", "exclude_modules", "modules_to_not_convert")) {
+      if (at.get(key) instanceof ArrayNode list) {
+        list.add(path);
+        listed = true;
+      }
+    }
+    if (c.hfQuantConfig != null) {
+      ((ArrayNode) c.nested().get("exclude_modules")).add(path);
+    }
+    return listed;
   }
 
   private static byte swapped(byte b) {

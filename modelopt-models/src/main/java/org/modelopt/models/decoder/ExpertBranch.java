@@ -10,6 +10,7 @@ import org.modelopt.compute.Backend;
 import org.modelopt.model.InputGroup;
 import org.modelopt.model.LayerRun;
 import org.modelopt.model.Linear;
+import org.modelopt.model.Producer;
 import org.modelopt.tensor.Shape;
 import org.modelopt.tensor.Tensor;
 
@@ -47,8 +48,13 @@ final class ExpertBranch implements Branch {
       Linear gate = Linear.of(expert + names.gate(), size, hidden, bias).withRole(role);
       Linear up = Linear.of(expert + names.up(), size, hidden, bias).withRole(role);
       Linear down = Linear.of(expert + names.down(), hidden, size, bias).withRole(role);
+      InputGroup products = InputGroup.of(down);
       experts.add(
-          new Expert(new InputGroup(expert + "gate_up", List.of(gate, up)), InputGroup.of(down)));
+          new Expert(
+              new InputGroup(expert + "gate_up", List.of(gate, up)),
+              role.isQuantizable() && mixture.activation().isLinearInUp()
+                  ? products.producedBy(Producer.Rows.of(up))
+                  : products));
     }
     this.shared =
         mixture

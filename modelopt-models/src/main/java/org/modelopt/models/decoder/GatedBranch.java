@@ -30,7 +30,11 @@ final class GatedBranch implements Branch {
                     Linear.of(mlp + "gate_proj", size, hidden, bias),
                     Linear.of(mlp + "up_proj", size, hidden, bias)));
     this.gateUp = Branch.produced(inputs, inputNorm);
-    this.down = InputGroup.of(Linear.of(mlp + "down_proj", hidden, size, bias));
+    InputGroup products = InputGroup.of(Linear.of(mlp + "down_proj", hidden, size, bias));
+    this.down =
+        feedForward.fused() || !feedForward.activation().isLinearInUp()
+            ? products
+            : products.producedBy(Producer.Rows.of(inputs.linears().getLast()));
   }
 
   @Override

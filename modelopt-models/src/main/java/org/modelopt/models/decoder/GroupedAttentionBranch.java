@@ -62,13 +62,18 @@ final class GroupedAttentionBranch implements Branch {
                     Linear.of(self + "k_proj", keyChannels, hidden, bias),
                     Linear.of(self + "v_proj", valueChannels, hidden, bias)));
     this.queryKeyValue = Branch.produced(inputs, inputNorm);
-    this.output =
+    InputGroup mixed =
         InputGroup.of(
             Linear.of(
                 self + "o_proj",
                 hidden,
                 (long) heads.heads() * heads.valueHeadSize(),
                 attention.outputBias()));
+    int sharers = heads.heads() / heads.keyValueHeads();
+    this.output =
+        attention.fused()
+            ? mixed
+            : mixed.producedBy(new Producer.Rows(self + "v_proj", heads.valueHeadSize(), sharers));
     this.keys = new CacheSite(self + "k_proj", CacheSite.Kind.KEY, keyChannels);
     this.values = new CacheSite(self + "v_proj", CacheSite.Kind.VALUE, valueChannels);
   }

@@ -1,6 +1,7 @@
 package org.modelopt.export.verify.consumer;
 
 import java.util.Set;
+import org.modelopt.export.verify.config.AwqSettings;
 import org.modelopt.export.verify.layout.LinearModule;
 import org.modelopt.export.verify.report.Consumer;
 import org.modelopt.export.verify.report.Findings;
@@ -25,7 +26,25 @@ final class KernelRules {
           "the method quantizes the stacked experts of gpt-oss and leaves all linear layers alone",
           "export as compressed-tensors MXFP4");
 
+  private static final Violation INTERLEAVED =
+      new Violation(
+          "AWQ in the order of llm-awq",
+          "only the kernels of TinyChat and gptqmodel read it",
+          "export as AutoAWQ");
+
   private KernelRules() {}
+
+  /** Servers read AutoAWQ's gemm version only. */
+  static void checkOrder(AwqSettings settings, Set<Consumer> scope, Findings findings) {
+    if (settings.isInterleaved()) {
+      findings.error(
+          scope,
+          INTERLEAVED,
+          Place.file("config.json quantization_config version"),
+          "gemm",
+          settings.version());
+    }
+  }
 
   /** Notes the first layer that falls back to a slow kernel for 4-bit integers. */
   static void noteSlowShapes(ExportView export, Set<Consumer> scope, Findings findings) {

@@ -124,7 +124,11 @@ final class SglangRules implements ConsumerRules {
       case ModelOptSettings s -> checkModelOpt(s, export, findings);
       case Fp8Settings s -> BlockRules.checkJoined(s.blocks(), export, SGLANG, findings);
       case CompressedTensorsSettings s -> checkCompressed(s, export, findings);
-      case AwqSettings _, GptqSettings _ -> KernelRules.noteSlowShapes(export, SGLANG, findings);
+      case AwqSettings s -> {
+        KernelRules.checkOrder(s, SGLANG, findings);
+        KernelRules.noteSlowShapes(export, SGLANG, findings);
+      }
+      case GptqSettings _ -> KernelRules.noteSlowShapes(export, SGLANG, findings);
       case Mxfp4Settings _ -> KernelRules.checkStackedExperts(export, SGLANG, findings);
       case UnknownMethod _, Unquantized _ -> {
         // Nothing to read, or reported already.

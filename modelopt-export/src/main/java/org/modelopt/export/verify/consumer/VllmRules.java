@@ -146,6 +146,7 @@ final class VllmRules implements ConsumerRules {
       case Fp8Settings s -> BlockRules.checkJoined(s.blocks(), export, VLLM, findings);
       case CompressedTensorsSettings s -> checkCompressed(s, export, findings);
       case AwqSettings s -> {
+        KernelRules.checkOrder(s, VLLM, findings);
         checkGroup(s.group(), findings);
         KernelRules.noteSlowShapes(export, VLLM, findings);
       }

@@ -157,6 +157,7 @@ final class Architectures {
       layer.column(stem + "w1", width, layer.hidden(), false, POST_ATTENTION);
       layer.column(stem + "w3", width, layer.hidden(), false, POST_ATTENTION);
       layer.row(stem + "w2", layer.hidden(), width, false);
+      layer.follows(stem + "w2", stem + "w3", width, 1);
     }
   }
 
@@ -267,6 +268,12 @@ final class Architectures {
     layer.column("self_attn.k_proj", keys(layer), layer.hidden(), bias, norm);
     layer.column("self_attn.v_proj", keys(layer), layer.hidden(), bias, norm);
     layer.row("self_attn.o_proj", layer.hidden(), queries(layer), outBias);
+    ModelConfig config = layer.config();
+    layer.follows(
+        "self_attn.o_proj",
+        "self_attn.v_proj",
+        config.headSize(),
+        config.heads() / config.kvHeads());
   }
 
   private static long queries(LayerTable layer) {
@@ -291,6 +298,7 @@ final class Architectures {
     layer.column(stem + ".gate_proj", width, layer.hidden(), bias, norm);
     layer.column(stem + ".up_proj", width, layer.hidden(), bias, norm);
     layer.row(stem + ".down_proj", layer.hidden(), width, bias);
+    layer.follows(stem + ".down_proj", stem + ".up_proj", width, 1);
   }
 
   private static void experts(

@@ -57,6 +57,12 @@ final class LayerTable {
     return linear(name, out, in, bias, Split.ROW_PARALLEL, role(name), "");
   }
 
+  /** Says that the input of {@code name} is the outputs of {@code before} times something else. */
+  LayerTable follows(String name, String before, long run, long repeats) {
+    layout.follows(prefix + name, new RowsBefore(prefix + before, run, repeats));
+    return this;
+  }
+
   /** A linear layer that every rank holds whole. */
   LayerTable replicated(String name, long out, long in, String norm) {
     return linear(name, out, in, false, Split.REPLICATED, role(name), norm);

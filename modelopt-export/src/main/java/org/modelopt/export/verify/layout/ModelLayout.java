@@ -25,12 +25,14 @@ public final class ModelLayout {
   private final Source source;
   private final Map<String, LinearModule> linears;
   private final Map<String, Shape> others;
+  private final Map<String, RowsBefore> rowsBefore;
   private final boolean unitOffsetNorms;
 
   private ModelLayout(Builder builder) {
     this.source = builder.source;
     this.linears = Collections.unmodifiableMap(new LinkedHashMap<>(builder.linears));
     this.others = Collections.unmodifiableMap(new LinkedHashMap<>(builder.others));
+    this.rowsBefore = Collections.unmodifiableMap(new LinkedHashMap<>(builder.rowsBefore));
     this.unitOffsetNorms = builder.unitOffsetNorms;
   }
 
@@ -52,6 +54,11 @@ public final class ModelLayout {
   /** Shapes of all other tensors by name: embeddings, norms, biases. */
   public Map<String, Shape> others() {
     return others;
+  }
+
+  /** Which linear layers follow the rows of which, by path of the one that follows. */
+  public Map<String, RowsBefore> rowsBefore() {
+    return rowsBefore;
   }
 
   /** Whether norms multiply by one plus their weight, as those of Gemma. */
@@ -95,6 +102,7 @@ public final class ModelLayout {
     private final Source source;
     private final Map<String, LinearModule> linears = new LinkedHashMap<>();
     private final Map<String, Shape> others = new LinkedHashMap<>();
+    private final Map<String, RowsBefore> rowsBefore = new LinkedHashMap<>();
     private boolean unitOffsetNorms;
 
     Builder(Source source) {
@@ -113,6 +121,11 @@ public final class ModelLayout {
 
     Builder other(String name, Shape shape) {
       others.put(name, shape);
+      return this;
+    }
+
+    Builder follows(String path, RowsBefore rows) {
+      rowsBefore.put(path, rows);
       return this;
     }
 

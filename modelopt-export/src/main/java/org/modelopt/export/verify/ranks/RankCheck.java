@@ -15,6 +15,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Stream;
+import org.modelopt.compute.Workers;
 import org.modelopt.error.CheckpointException;
 import org.modelopt.export.verify.checkpoint.JsonFiles;
 import org.modelopt.export.verify.ranks.RankModel.Expected;
@@ -98,11 +99,14 @@ public final class RankCheck {
   private final Path directory;
   private final Optional<Original> original;
   private final Findings findings;
+  private final Workers workers;
   private final List<TensorError> errors = new ArrayList<>();
   private int tensors;
   private int quantized;
 
-  private RankCheck(Path directory, Optional<Original> original, Findings findings) {
+  private RankCheck(
+      Path directory, Optional<Original> original, Findings findings, Workers workers) {
+    this.workers = workers;
     this.directory = directory;
     this.original = original;
     this.findings = findings;
@@ -128,8 +132,9 @@ public final class RankCheck {
   }
 
   /** Runs the check. */
-  public static Result run(Path directory, Optional<Original> original, Findings findings) {
-    RankCheck check = new RankCheck(directory, original, findings);
+  public static Result run(
+      Path directory, Optional<Original> original, Findings findings, Workers workers) {
+    RankCheck check = new RankCheck(directory, original, findings, workers);
     Optional<JsonNode> config = JsonFiles.read(directory, "config.json", findings);
     if (config.isEmpty()) {
       findings.error(FIELD, Place.file("config.json"), "a file", "absent");
@@ -326,84 +331,43 @@ public final class RankCheck {
     boolean mixtral =
         original.isPresent()
             && original.get().find("model.layers.0.block_sparse_moe.gate.weight").isPresent();
-    for (Module module : model.modules(stage, t, mixtral)) {
-      quantized += module.quantized() ? 1 : 0;
-      try (Arena arena = Arena.ofConfined()) {
+    List<Module> modules = model.modules(stage, t, mixtral);
+    try (Arena arena = Arena.ofShared()) {
+      for (Module module : modules) {
+        quantized += module.quantized() ? 1 : 0;
         Rows rows =
             model.rows(module, wanted -> file.find(wanted).map(i -> file.open(i.name(), arena)));
-        var place = Place.tensor(module.name() + ".weight", fileName);
         if (module.expert() <= 0 && rows.hasNan()) {
-          findings.error(NAN, place, "numbers", "NaN codes");
+          findings.error(
+              NAN, Place.tensor(module.name() + ".weight", fileName), "numbers", "NaN codes");
         }
-        original.ifPresent(before -> compare(module, rows, before, file, fileName, arena));
       }
+      original.ifPresent(before ->
+          new RankValues(model, modules, before, file, arena)
+              .scores(workers)
+              .forEach(score -> report(score, fileName)));
     }
     original.ifPresent(before -> compareTables(model, stage, t, file, fileName, before));
   }
 
-  private void compare(
-      Module module,
-      Rows rows,
-      Original before,
-      SafetensorsFile file,
-      String fileName,
-      Arena arena) {
-    long base = 0;
-    double[] factors = normFactors(module, before, file, arena);
-    for (int s = 0; s < module.sources().size(); s++) {
-      String name = module.sources().get(s) + ".weight";
-      if (before.find(name).isEmpty()) {
-        return;
-      }
-      Tensor weight = before.open(name, arena);
-      double difference = 0;
-      double norm = 0;
-      double worst = 0;
-      long count = module.rows().get(s);
-      long step = Math.max(1, count / SAMPLED_ROWS);
-      for (long r = 0; r < count; r += step) {
-        double[] values = rows.read(base + r);
-        long at = (module.fromRow().get(s) + r) * weight.shape().columns() + module.fromColumn();
-        for (int c = 0; c < values.length; c++) {
-          double expected = weight.getFloat(at + c);
-          double delta = values[c] * factors[c] - expected;
-          difference += delta * delta;
-          norm += expected * expected;
-          worst = Math.max(worst, Math.abs(delta));
-        }
-      }
-      base += count;
-      double relative = norm == 0 ? Math.sqrt(difference) : Math.sqrt(difference / norm);
-      errors.add(
-          new TensorError(
-              name, module.name(), relative, worst, -20 * Math.log10(relative), rows.bound()));
-      if (!(relative <= rows.bound())) {
-        findings.error(
-            VALUE,
-            Place.tensor(module.name() + ".weight", fileName),
-            String.format(Locale.ROOT, "relative error up to %.3f of %s", rows.bound(), name),
-            String.format(Locale.ROOT, "%.3f", relative));
-      }
+  private void report(RankValues.Score score, String fileName) {
+    String name = score.source() + ".weight";
+    errors.add(
+        new TensorError(
+            name,
+            score.module().name(),
+            score.relative(),
+            score.worst(),
+            -20 * Math.log10(score.relative()),
+            score.bound()));
+    if (score.isBad()) {
+      findings.error(
+          VALUE,
+          Place.tensor(score.module().name() + ".weight", fileName),
+          String.format(Locale.ROOT, "relative error up to %.3f of %s", score.bound(), name),
+          String.format(Locale.ROOT, "%.3f", score.relative())
+              + (score.local().isEmpty() ? "" : ", " + score.local() + " far off"));
     }
-  }
-
-  /** What a norm took over of the weight's columns. */
-  private static double[] normFactors(
-      Module module, Original before, SafetensorsFile file, Arena arena) {
-    double[] factors = new double[Math.toIntExact(module.columns())];
-    Arrays.fill(factors, 1);
-    if (module.norm().isEmpty()
-        || before.find(module.norm() + ".weight").isEmpty()
-        || file.find(module.nowNorm() + ".weight").isEmpty()) {
-      return factors;
-    }
-    Tensor then = before.open(module.norm() + ".weight", arena);
-    Tensor now = file.open(module.nowNorm() + ".weight", arena);
-    for (int c = 0; c < factors.length; c++) {
-      float old = then.getFloat(c);
-      factors[c] = old == 0 ? 1 : now.getFloat(c) / (double) old;
-    }
-    return factors;
   }
 
   private void compareTables(

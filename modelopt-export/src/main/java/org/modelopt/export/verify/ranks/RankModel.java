@@ -4,7 +4,9 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
+import org.modelopt.export.verify.layout.RowsBefore;
 import org.modelopt.tensor.DType;
 import org.modelopt.tensor.Shape;
 import tools.jackson.databind.JsonNode;
@@ -338,6 +340,28 @@ record RankModel(JsonNode json) {
   private static void scales(
       Map<String, Expected> tensors, Module module, String suffix, DType dtype, Shape shape) {
     tensors.put(module.name() + "." + suffix, new Expected(Set.of(dtype), shape, true));
+  }
+
+  /**
+   * What the module {@code source} of the original follows, in the rows and columns of a rank;
+   * empty if factors cannot be moved between its input and what makes it.
+   */
+  Optional<RowsBefore> rowsBefore(String source) {
+    int heads = number("num_attention_heads", 1);
+    int kv = number("num_key_value_heads", heads);
+    int tp = tensorParallel();
+    String parent = source.substring(0, source.lastIndexOf('.') + 1);
+    return switch (source.substring(parent.length())) {
+      case "o_proj" ->
+          Optional.of(
+              new RowsBefore(
+                  parent + "v_proj",
+                  number("head_size", number("hidden_size", 0) / heads),
+                  kv < tp ? heads / tp : heads / kv));
+      case "down_proj" -> Optional.of(new RowsBefore(parent + "up_proj", Integer.MAX_VALUE, 1));
+      case "w2" -> Optional.of(new RowsBefore(parent + "w3", Integer.MAX_VALUE, 1));
+      default -> Optional.empty();
+    };
   }
 
   /** Decoded values of row {@code row} of a module's part (its expert's, if it has one). */

@@ -4,6 +4,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.IntToDoubleFunction;
 import org.modelopt.export.verify.ranks.RankModel.Module;
 import org.modelopt.export.verify.scheme.Decode;
 import org.modelopt.tensor.DType;
@@ -51,21 +52,22 @@ final class Rows {
     int columns = Math.toIntExact(module.columns());
     double[] values = new double[columns];
     long at = (first + row) * columns;
-    for (int c = 0; c < columns; c++) {
-      values[c] =
-          switch (algorithm) {
-            case "" -> weight.getFloat(at + c);
-            case "FP8" ->
-                (double) Decode.e4m3(bytes(at + c)) * get("weights_scaling_factor").getFloat(0);
-            case "FP8_PER_CHANNEL_PER_TOKEN" ->
-                (double) Decode.e4m3(bytes(at + c))
-                    * get("per_channel_scale").getFloat(first + row);
-            case "W8A8_SQ_PER_CHANNEL" ->
-                (double) weight.getFloat(at + c)
-                    * get("weights_scaling_factor").getFloat(first + row);
-            case "NVFP4" -> nvfp4(at + c);
-            default -> int4(row, c);
-          };
+    switch (algorithm) {
+      case "FP8" -> {
+        double scale = get("weights_scaling_factor").getFloat(0);
+        fill(values, c -> Decode.e4m3(bytes(at + c)) * scale);
+      }
+      case "FP8_PER_CHANNEL_PER_TOKEN" -> {
+        double scale = get("per_channel_scale").getFloat(first + row);
+        fill(values, c -> Decode.e4m3(bytes(at + c)) * scale);
+      }
+      case "W8A8_SQ_PER_CHANNEL" -> {
+        double scale = get("weights_scaling_factor").getFloat(first + row);
+        fill(values, c -> weight.getFloat(at + c) * scale);
+      }
+      case "NVFP4" -> nvfp4(values, at);
+      case "W4A16_AWQ", "W4A8_AWQ" -> int4(values, row);
+      default -> fill(values, c -> weight.getFloat(at + c));
     }
     factors.ifPresent(by -> {
       for (int c = 0; c < columns; c++) {
@@ -79,22 +81,34 @@ final class Rows {
     return weight.segment().get(ValueLayout.JAVA_BYTE, index) & 0xFF;
   }
 
-  private double nvfp4(long index) {
-    int pair = bytes(index / 2);
-    float code = Decode.e2m1(index % 2 == 0 ? pair : pair >> 4);
-    Tensor scales = get("weights_scaling_factor");
-    return (double) code
-        * Decode.scale(scales, index / 16)
-        * get("weights_scaling_factor_2").getFloat(0);
+  private static void fill(double[] values, IntToDoubleFunction of) {
+    for (int c = 0; c < values.length; c++) {
+      values[c] = of.applyAsDouble(c);
+    }
   }
 
-  private double int4(long row, int column) {
-    long columns = module.columns();
-    int pair = bytes((first + row) / 2 * columns + column);
-    int code = ((first + row) % 2 == 0 ? pair << 28 : pair << 24) >> 28;
+  private void nvfp4(double[] values, long at) {
     Tensor scales = get("weights_scaling_factor");
-    long groups = columns / group;
-    return (double) code * scales.getFloat((first + row) * groups + column / group);
+    double global = get("weights_scaling_factor_2").getFloat(0);
+    fill(
+        values,
+        c -> {
+          int pair = bytes((at + c) / 2);
+          float code = Decode.e2m1((at + c) % 2 == 0 ? pair : pair >> 4);
+          return code * (double) Decode.scale(scales, (at + c) / 16) * global;
+        });
+  }
+
+  private void int4(double[] values, long row) {
+    Tensor scales = get("weights_scaling_factor");
+    long at = (first + row) / 2 * values.length;
+    long groups = values.length / group;
+    int left = (first + row) % 2 == 0 ? 28 : 24;
+    fill(
+        values,
+        c ->
+            (bytes(at + c) << left >> 28)
+                * (double) scales.getFloat((first + row) * groups + c / group));
   }
 
   /** Whether codes of FP8 are numbers. */

@@ -1,8 +1,10 @@
 package org.modelopt.export.verify.value;
 
-import java.lang.foreign.Arena;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.modelopt.compute.Workers;
@@ -13,11 +15,8 @@ import org.modelopt.export.verify.report.Findings;
 import org.modelopt.export.verify.report.Place;
 import org.modelopt.export.verify.report.TensorError;
 import org.modelopt.export.verify.report.Violation;
-import org.modelopt.export.verify.scheme.RowDecoder;
 import org.modelopt.export.verify.scheme.Scheme;
-import org.modelopt.export.verify.scheme.Tile;
 import org.modelopt.export.verify.value.WeightScore.Problem;
-import org.modelopt.tensor.Tensor;
 import org.modelopt.tensor.TensorInfo;
 
 /** Compares all tensors of an export with the original checkpoint. */
@@ -47,6 +46,12 @@ public final class ValueCheck {
           "part of a weight beyond the error of its format",
           "some channels compute with other weights, which the error of the whole hides",
           "look at the order of rows and groups, and at the last, incomplete ones");
+  private static final Violation FOLDED =
+      new Violation(
+          "factors of rows that the next layer does not take back",
+          "some channels come out too large or too small",
+          "multiply the rows of v_proj or up_proj, and divide the columns of o_proj or down_proj,"
+              + " by the same factors");
   private static final Violation PLAIN =
       new Violation(
           "unquantized tensor differs from the original",
@@ -60,8 +65,7 @@ public final class ValueCheck {
 
   private final ExportView export;
   private final Original original;
-  private final Factors factors;
-  private final double slack;
+  private final TensorComparison comparison;
 
   /**
    * Prepares the comparison.
@@ -71,17 +75,7 @@ public final class ValueCheck {
   public ValueCheck(ExportView export, Original original, double slack) {
     this.export = export;
     this.original = original;
-    this.factors = new Factors(export, original);
-    this.slack = slack;
-  }
-
-  /** What one tensor came to: nothing, a score, or a difference. */
-  private record Outcome(Optional<WeightScore> score, Optional<String> difference) {
-    static final Outcome SKIPPED = new Outcome(Optional.empty(), Optional.empty());
-
-    static Outcome of(WeightScore score) {
-      return new Outcome(Optional.of(score), Optional.empty());
-    }
+    this.comparison = new TensorComparison(export, original, slack);
   }
 
   /** Compares and reports; the result does not depend on the number of threads. */
@@ -93,96 +87,25 @@ public final class ValueCheck {
         1,
         (from, to) -> {
           for (long i = from; i < to; i++) {
-            outcomes[(int) i] = compare(tensors.get((int) i));
+            outcomes[(int) i] = comparison.compare(tensors.get((int) i), ChannelFactors.NONE);
           }
         });
+    Map<String, Outcome> byName = new LinkedHashMap<>();
+    for (int i = 0; i < outcomes.length; i++) {
+      byName.put(tensors.get(i).name(), outcomes[i]);
+    }
+    new RowFolding(export, comparison, byName).run(workers);
     List<TensorError> errors = new ArrayList<>();
     for (int i = 0; i < outcomes.length; i++) {
-      report(tensors.get(i), outcomes[i], errors, findings);
+      TensorInfo info = tensors.get(i);
+      report(info, Objects.requireNonNull(byName.get(info.name())), errors, findings);
     }
     return errors;
   }
 
-  private Optional<LinearModule> module(String weight) {
-    return weight.endsWith(".weight")
-        ? export.layout().linear(weight.substring(0, weight.length() - ".weight".length()))
-        : Optional.empty();
-  }
-
-  private Outcome compare(TensorInfo info) {
-    Optional<LinearModule> module = module(info.name());
-    Scheme scheme = module.map(export.quantized()::get).orElse(null);
-    if (module.isPresent() && scheme != null) {
-      return isReadable(module.get(), scheme, info)
-          ? Outcome.of(score(module.get(), scheme))
-          : Outcome.SKIPPED;
-    }
-    Optional<ExportTensor> stored = export.directory().find(info.name());
-    if (stored.isEmpty()
-        || !stored.get().dtype().isWideFloat()
-        || !stored.get().shape().equals(info.shape())) {
-      return Outcome.SKIPPED;
-    }
-    if (module.isPresent()) {
-      Optional<float[]> columns = factors.ofColumns(module.get());
-      if (columns.isPresent()) {
-        return Outcome.of(score(module.get(), stored.get(), columns.get()));
-      }
-    } else if (factors.isFolded(info.name())) {
-      return Outcome.SKIPPED;
-    }
-    try (Arena arena = Arena.ofConfined()) {
-      Tensor before = original.open(info.name(), arena);
-      return new Outcome(
-          Optional.empty(), PlainComparison.difference(before, stored.get().open(arena)));
-    }
-  }
-
-  /** Whether the tensors have the types and shapes of the scheme; if not, that was reported. */
-  private boolean isReadable(LinearModule module, Scheme scheme, TensorInfo info) {
-    long n = module.outFeatures();
-    long k = module.inFeatures();
-    return info.shape().rank() == 2
-        && info.shape().dim(0) == n
-        && info.shape().dim(1) == k
-        && scheme.isReadable(
-            n,
-            k,
-            suffix ->
-                export.directory().find(module.path() + "." + suffix).map(ExportTensor::info));
-  }
-
-  private WeightScore score(LinearModule module, Scheme scheme) {
-    long n = module.outFeatures();
-    long k = module.inFeatures();
-    try (Arena arena = Arena.ofConfined()) {
-      Tensor before = original.open(module.weight(), arena);
-      RowDecoder decoder =
-          scheme
-              .decoding()
-              .open(
-                  suffix ->
-                      export.directory().find(module.path() + "." + suffix).map(t -> t.open(arena)),
-                  n,
-                  k);
-      return new WeightComparison(n, k, scheme.grid(), scheme.tile(), slack)
-          .compare(
-              FloatRows.of(before), decoder::decode, factors.ofColumns(module).orElse(null), null);
-    }
-  }
-
-  private WeightScore score(LinearModule module, ExportTensor stored, float[] columns) {
-    try (Arena arena = Arena.ofConfined()) {
-      Tensor before = original.open(module.weight(), arena);
-      return new WeightComparison(
-              module.outFeatures(), module.inFeatures(), null, Tile.TENSOR, slack)
-          .compare(FloatRows.of(before), FloatRows.of(stored.open(arena)), columns, null);
-    }
-  }
-
   private void report(
       TensorInfo info, Outcome outcome, List<TensorError> errors, Findings findings) {
-    Optional<LinearModule> module = module(info.name());
+    Optional<LinearModule> module = comparison.module(info.name());
     Scheme scheme = module.map(export.quantized()::get).orElse(null);
     boolean known = module.isPresent() || export.layout().others().containsKey(info.name());
     if (!known && export.directory().isKnownAbsent(info.name())) {
@@ -231,6 +154,7 @@ public final class ValueCheck {
       case SLOPE -> SLOPE;
       case OFFSET -> OFFSET;
       case LOCAL -> LOCAL;
+      case FOLDED -> FOLDED;
     };
   }
 }

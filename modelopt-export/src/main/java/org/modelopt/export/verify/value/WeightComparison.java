@@ -68,6 +68,8 @@ final class WeightComparison {
   private double largest;
   private double offset;
   private boolean finite = true;
+  private @Nullable Slopes rowSlopes;
+  private @Nullable Slopes columnSlopes;
   private long badRows;
   private long firstBadRow = -1;
 
@@ -89,6 +91,13 @@ final class WeightComparison {
     this.columnError = new double[groups];
     this.columnBest = new double[groups];
     this.columnReference = new double[groups];
+  }
+
+  /** Notes down slopes of rows and of columns, where asked for. */
+  WeightComparison withSlopes(@Nullable Slopes rows, @Nullable Slopes columns) {
+    rowSlopes = rows;
+    columnSlopes = columns;
+    return this;
   }
 
   /**
@@ -119,7 +128,7 @@ final class WeightComparison {
       apply(before, from, rows, columns, rowFactors);
       export.read(from, rows, after, steps);
       round(before, rows, tensorScale, rounded);
-      accumulate(from, rows, before, after, steps, rounded, columns);
+      accumulate(from, rows, before, after, steps, rounded, columns, rowFactors);
     }
     return judge();
   }
@@ -212,15 +221,18 @@ final class WeightComparison {
       float[] after,
       float[] steps,
       double[] rounded,
-      float @Nullable [] columns) {
+      float @Nullable [] columns,
+      float @Nullable [] rowFactors) {
     double low = floor() / 2;
     for (int r = 0; r < rows; r++) {
+      int row = Math.toIntExact(from + r);
+      double share = rowFactors == null ? 1 : 1.0 / rowFactors[row];
       double rowError = 0;
       double rowBest = 0;
       double rowReference = 0;
       for (int c = 0; c < k; c++) {
         int i = r * k + c;
-        double factor = columns == null ? 1 : columns[c];
+        double factor = columns == null ? share : columns[c] * share;
         double ref = before[i] * factor;
         double difference = ((double) after[i] - before[i]) * factor;
         double least = (rounded[i] - before[i]) * factor;
@@ -237,6 +249,12 @@ final class WeightComparison {
         columnReference[group] += s;
         product += after[i] * factor * ref;
         largest = Math.max(largest, Math.abs(difference));
+        if (rowSlopes != null) {
+          rowSlopes.add(row, ref, rounded[i] * factor, after[i] * factor);
+        }
+        if (columnSlopes != null) {
+          columnSlopes.add(c, ref, rounded[i] * factor, after[i] * factor);
+        }
         if (hasSteps && steps[i] != 0) {
           offset += ((double) after[i] - before[i]) / steps[i];
         }

@@ -20,6 +20,11 @@ record WeightScore(double relative, double max, double bound, Optional<Problem> 
    */
   record Problem(Kind kind, String expected, String found) {}
 
+  /** A copy in which something else is wrong. */
+  WeightScore withProblem(Problem other) {
+    return new WeightScore(relative, max, bound, Optional.of(other));
+  }
+
   /** Kinds of damage, which hint at the cause. */
   enum Kind {
     /** Some values are NaN or infinite. */
@@ -31,7 +36,9 @@ record WeightScore(double relative, double max, double bound, Optional<Problem> 
     /** All codes are off by the same amount: a wrong zero point. */
     OFFSET,
     /** Some rows or groups of columns are far off while the rest is fine. */
-    LOCAL
+    LOCAL,
+    /** Factors of the rows of the layer before are not those of the columns. */
+    FOLDED
   }
 
   /** Signal to noise in decibel; infinite if equal. */
