@@ -160,8 +160,8 @@ final class RowFolding {
 
   /** Columns whose slope is not what it would be under the factors of their rows. */
   private Optional<Problem> disagreement(Pair pair, Slopes rows, Slopes columns) {
-    double byRow = SCATTER / Math.sqrt(pair.first().inFeatures());
-    double byColumn = SCATTER / Math.sqrt(pair.second().outFeatures());
+    double byRow = SCATTER / Math.sqrt((double) pair.first().inFeatures());
+    double byColumn = SCATTER / Math.sqrt((double) pair.second().outFeatures());
     int bad = 0;
     int first = -1;
     for (int c = 0; c < columns.size(); c++) {
