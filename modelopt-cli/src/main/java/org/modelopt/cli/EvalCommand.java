@@ -18,10 +18,12 @@ import org.modelopt.models.Models;
 import org.modelopt.models.evaluation.Divergence;
 import org.modelopt.models.evaluation.EvaluationWindows;
 import org.modelopt.models.evaluation.Perplexity;
+import org.modelopt.models.evaluation.Speculation;
 import org.modelopt.models.generation.TextGenerator;
 import org.modelopt.models.task.HumanEval;
 import org.modelopt.models.task.TaskRunner;
 import org.modelopt.models.task.TaskScore;
+import org.modelopt.models.text.SameTokens;
 import org.modelopt.tensor.Tensor;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -48,7 +50,9 @@ import tools.jackson.databind.node.ObjectNode;
       "  modelopt eval --model Llama-3.2-1B-FP8 --text rows.safetensors --json",
       "  modelopt eval --model Llama-3.2-1B-FP8 --original Llama-3.2-1B --text book.txt",
       "  modelopt eval --model Llama-3.2-1B-FP8 --task gsm8k --data test.jsonl --examples"
-          + " train.jsonl"
+          + " train.jsonl",
+      "  modelopt eval --model Llama-3.1-8B --draft Llama-3.2-1B-FP8 --text chats.txt",
+      "  modelopt eval --model Llama-3.2-1B-FP8 --text fresh.txt --against baseline.json"
     })
 final class EvalCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
@@ -112,6 +116,23 @@ final class EvalCommand implements Callable<Integer> {
       description = "Windows to measure at most. Default: ${DEFAULT-VALUE}.")
   private int windows;
 
+  @Option(
+      names = "--draft",
+      paramLabel = "DIR",
+      description =
+          "Estimate how much of what this draft model proposes --model would accept in speculative"
+              + " decoding.")
+  private @Nullable Path draft;
+
+  @Option(
+      names = "--drafted",
+      paramLabel = "N",
+      defaultValue = "4",
+      description = "Tokens that the draft proposes at a time. Default: ${DEFAULT-VALUE}.")
+  private int drafted;
+
+  @Mixin private BaselineArguments baseline = new BaselineArguments();
+
   @Option(names = "--json", description = "Print JSON.")
   private boolean json;
 
@@ -125,35 +146,52 @@ final class EvalCommand implements Callable<Integer> {
           "--sequence-length must be at least 2 and --windows at least 1, not %d and %d"
               .formatted(sequenceLength, windows));
     }
+    Optional<Baseline> compared = baseline.read();
     JobOptions options = job.options(terminal.progress(json), Optional.of(Precision.FLOAT32));
     try (HfModel opened = model.open()) {
-      if (task != null) {
-        ask(opened, options, terminal);
+      if (task != null && task.equals("humaneval")) {
+        complete(opened, options, terminal);
         return 0;
       }
-      if (original != null) {
-        compare(opened, options, terminal);
-        return 0;
-      }
-      Perplexity perplexity = Perplexity.measure(opened, samples(opened), options);
-      if (json) {
-        ObjectNode node = Json.object();
-        node.put("model", model.directory().toString());
-        node.put("perplexity", perplexity.value());
-        node.put("tokens", perplexity.tokens());
-        node.put("windows", perplexity.windows());
-        node.put("precision", options.precisionFor(opened).name().toLowerCase(Locale.ROOT));
-        terminal.line(Json.text(node));
-      } else {
-        terminal.line(
-            String.format(
-                Locale.ROOT,
-                "perplexity %.4f over %d tokens",
-                perplexity.value(),
-                perplexity.tokens()));
-      }
+      Measurement measured = measure(opened, options);
+      terminal.line(json ? Json.text(measured.figures()) : measured.text());
+      compared.ifPresent(before -> {
+        before.check(measured.figures());
+        if (!json) {
+          terminal.line("no drift from " + before.file());
+        }
+      });
     }
     return 0;
+  }
+
+  private Measurement measure(HfModel opened, JobOptions options) {
+    if (task != null) {
+      return answers(opened, options);
+    }
+    if (original != null) {
+      return divergence(opened, options);
+    }
+    if (draft != null) {
+      return acceptance(opened, options);
+    }
+    Perplexity perplexity = Perplexity.measure(opened, samples(opened), options);
+    ObjectNode node = node();
+    node.put("perplexity", perplexity.value());
+    node.put("tokens", perplexity.tokens());
+    node.put("windows", perplexity.windows());
+    node.put("precision", options.precisionFor(opened).name().toLowerCase(Locale.ROOT));
+    return new Measurement(
+        node,
+        String.format(
+            Locale.ROOT,
+            "perplexity %.4f over %d tokens",
+            perplexity.value(),
+            perplexity.tokens()));
+  }
+
+  private ObjectNode node() {
+    return Json.object().put("model", model.directory().toString());
   }
 
   private List<Tensor> samples(HfModel opened) {
@@ -171,79 +209,108 @@ final class EvalCommand implements Callable<Integer> {
         windows);
   }
 
-  private void compare(HfModel opened, JobOptions options, Terminal terminal) {
+  private Measurement divergence(HfModel opened, JobOptions options) {
     try (HfModel reference = Models.load(Objects.requireNonNull(original))) {
       Divergence divergence = Divergence.measure(reference, opened, samples(opened), options);
-      if (json) {
-        ObjectNode node = Json.object();
-        node.put("model", model.directory().toString());
-        node.put("original", String.valueOf(original));
-        node.put("kl", divergence.meanKl());
-        node.put("top_agreement", divergence.topAgreement());
-        node.put("flips", divergence.flips());
-        node.put("positions", divergence.positions());
-        node.put("perplexity", divergence.perplexity());
-        node.put("original_perplexity", divergence.originalPerplexity());
-        terminal.line(Json.text(node));
-      } else {
-        terminal.line(
-            String.format(
-                Locale.ROOT,
-                "perplexity %.4f, original %.4f (%+.3f%%)%nKL divergence %.6f nats, same top token"
-                    + " %.3f%%, %d flips over %d positions",
-                divergence.perplexity(),
-                divergence.originalPerplexity(),
-                divergence.perplexityIncreasePercent(),
-                divergence.meanKl(),
-                100 * divergence.topAgreement(),
-                divergence.flips(),
-                divergence.positions()));
-      }
+      ObjectNode node = node();
+      node.put("original", String.valueOf(original));
+      node.put("kl", divergence.meanKl());
+      node.put("top_agreement", divergence.topAgreement());
+      node.put("flips", divergence.flips());
+      node.put("positions", divergence.positions());
+      node.put("perplexity", divergence.perplexity());
+      node.put("original_perplexity", divergence.originalPerplexity());
+      return new Measurement(
+          node,
+          String.format(
+              Locale.ROOT,
+              "perplexity %.4f, original %.4f (%+.3f%%)%nKL divergence %.6f nats, same top token"
+                  + " %.3f%%, %d flips over %d positions",
+              divergence.perplexity(),
+              divergence.originalPerplexity(),
+              divergence.perplexityIncreasePercent(),
+              divergence.meanKl(),
+              100 * divergence.topAgreement(),
+              divergence.flips(),
+              divergence.positions()));
     }
   }
 
-  private void ask(HfModel opened, JobOptions options, Terminal terminal) {
+  private Measurement acceptance(HfModel target, JobOptions options) {
+    if (drafted < 1) {
+      throw new ConfigException("--drafted must be at least 1 but is " + drafted);
+    }
+    try (HfModel proposing = Models.load(Objects.requireNonNull(draft))) {
+      SameTokens.require(target.directory(), proposing.directory());
+      Divergence divergence = Divergence.measure(target, proposing, samples(target), options);
+      Speculation speculation = Speculation.of(divergence);
+      double sampling = Speculation.tokensPerPass(speculation.sampling(), drafted);
+      double greedy = Speculation.tokensPerPass(speculation.greedy(), drafted);
+      ObjectNode node = node();
+      node.put("draft", String.valueOf(draft));
+      node.put("acceptance_sampling", speculation.sampling());
+      node.put("acceptance_greedy", speculation.greedy());
+      node.put("drafted", drafted);
+      node.put("tokens_per_pass_sampling", sampling);
+      node.put("tokens_per_pass_greedy", greedy);
+      node.put("positions", divergence.positions());
+      return new Measurement(
+          node,
+          String.format(
+              Locale.ROOT,
+              "accepted %.2f%% of the draft's tokens sampling, %.2f%% greedy, over %d"
+                  + " positions%nwith %d drafted, an estimated %.2f tokens per pass of the target"
+                  + " sampling, %.2f greedy",
+              100 * speculation.sampling(),
+              100 * speculation.greedy(),
+              divergence.positions(),
+              drafted,
+              sampling,
+              greedy));
+    }
+  }
+
+  private Path questions() {
     if (data == null) {
       throw new ConfigException("--task " + task + " needs its questions: --data FILE");
     }
+    return data;
+  }
+
+  private Measurement answers(HfModel opened, JobOptions options) {
+    String name = Objects.requireNonNull(task);
+    Path questions = questions();
     try (Backend backend = options.openBackend()) {
-      Pass pass = Pass.of(opened, backend, options);
-      if (Objects.requireNonNull(task).equals("humaneval")) {
-        complete(opened, pass, terminal);
-        return;
-      }
       TaskScore score =
-          new TaskRunner(task, data, Optional.ofNullable(examples), limit)
-              .run(opened, pass, options);
-      if (json) {
-        ObjectNode node = Json.object();
-        node.put("model", model.directory().toString());
-        node.put("task", task);
-        node.put("accuracy", score.accuracy());
-        node.put("accuracy_by_length", score.accuracyByLength());
-        node.put("items", score.items());
-        terminal.line(Json.text(node));
-      } else {
-        terminal.line(
-            String.format(
-                Locale.ROOT,
-                "%s: accuracy %.4f, by length %.4f, %d questions",
-                task,
-                score.accuracy(),
-                score.accuracyByLength(),
-                score.items()));
-      }
+          new TaskRunner(name, questions, Optional.ofNullable(examples), limit)
+              .run(opened, Pass.of(opened, backend, options), options);
+      ObjectNode node = node();
+      node.put("task", name);
+      node.put("accuracy", score.accuracy());
+      node.put("accuracy_by_length", score.accuracyByLength());
+      node.put("items", score.items());
+      return new Measurement(
+          node,
+          String.format(
+              Locale.ROOT,
+              "%s: accuracy %.4f, by length %.4f, %d questions",
+              name,
+              score.accuracy(),
+              score.accuracyByLength(),
+              score.items()));
     }
   }
 
-  private void complete(HfModel opened, Pass pass, Terminal terminal) {
+  private void complete(HfModel opened, JobOptions options, Terminal terminal) {
+    Path questions = questions();
     if (out == null) {
       throw new ConfigException("--task humaneval needs --out FILE for the completions");
     }
-    try (Session session = Session.open(opened, pass)) {
+    try (Backend backend = options.openBackend();
+        Session session = Session.open(opened, Pass.of(opened, backend, options))) {
       int count =
           HumanEval.complete(
-              Objects.requireNonNull(data),
+              questions,
               out,
               limit,
               new TextGenerator(session, opened.tokenizer(), 4096),

@@ -52,6 +52,11 @@ final class GuardArguments {
       description = "Check limits even on text that the calibration data holds, too.")
   private boolean contaminationAllowed;
 
+  /** The limits, as they were given. */
+  List<String> limits() {
+    return List.copyOf(guards);
+  }
+
   /**
    * Checks all limits.
    *

@@ -92,6 +92,8 @@ final class QuantizeCommand implements Callable<Integer> {
           if (i % kinds == 0) {
             terminal.line(quantized.get(i / kinds).summary().stripTrailing());
             terminal.line("%-12s%s".formatted("report", reports.get(i / kinds)));
+            terminal.line("rollout");
+            rollout(results.get(i)).lines().forEach(terminal::line);
           }
           print(terminal, results.get(i));
         }
@@ -101,7 +103,7 @@ final class QuantizeCommand implements Callable<Integer> {
   }
 
   /** One report for each config, beside its first export. */
-  private static List<Path> reports(
+  private List<Path> reports(
       JobReport report,
       List<QuantizedModel> quantized,
       List<ExportResult> results,
@@ -110,12 +112,15 @@ final class QuantizeCommand implements Callable<Integer> {
     int kinds = results.size() / quantized.size();
     for (int i = 0; i < quantized.size(); i++) {
       ExportResult first = results.get(i * kinds);
-      written.add(
-          report
-              .write(quantized.get(i), first.tensorBytes(), first.path(), options)
-              .resolve(ReportFiles.HTML));
+      Path directory = report.write(quantized.get(i), first.tensorBytes(), first.path(), options);
+      rollout(first).write(directory);
+      written.add(directory.resolve(ReportFiles.HTML));
     }
     return written;
+  }
+
+  private Rollout rollout(ExportResult export) {
+    return Rollout.of(model.directory(), export, guard.limits());
   }
 
   static void print(Terminal terminal, ExportResult result) {

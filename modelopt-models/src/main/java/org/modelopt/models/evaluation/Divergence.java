@@ -21,6 +21,9 @@ import org.modelopt.tensor.Tensor;
  * @param meanKl mean over all positions of {@code sum p ln(p / q)} in nats, p the original's
  *     distribution of the next token, q the other's
  * @param topAgreement share of positions at which both find the same token likeliest
+ * @param overlap mean over all positions of {@code sum min(p, q)}, 1 minus the total variation
+ *     distance: the share of tokens drawn from q that speculative sampling for p accepts (Leviathan
+ *     et al. 2023, "Fast Inference from Transformers via Speculative Decoding", theorem 3.5)
  * @param flips positions at which one finds the token likeliest that follows and the other does
  *     not; the last position of a window, which nothing follows, does not count
  * @param positions positions compared
@@ -30,6 +33,7 @@ import org.modelopt.tensor.Tensor;
 public record Divergence(
     double meanKl,
     double topAgreement,
+    double overlap,
     long flips,
     long positions,
     double perplexity,

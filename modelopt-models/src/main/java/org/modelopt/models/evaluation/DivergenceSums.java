@@ -9,6 +9,7 @@ final class DivergenceSums {
   private final Workers workers;
   private double kl;
   private long agreements;
+  private double overlap;
   private long flips;
   private long positions;
   private long predicted;
@@ -20,7 +21,12 @@ final class DivergenceSums {
   }
 
   private record Row(
-      double kl, boolean agrees, boolean flipped, double likelihood, double originalLikelihood) {}
+      double kl,
+      double overlap,
+      boolean agrees,
+      boolean flipped,
+      double likelihood,
+      double originalLikelihood) {}
 
   /**
    * Adds a window.
@@ -47,6 +53,7 @@ final class DivergenceSums {
         });
     for (Row row : rows) {
       kl += row.kl();
+      overlap += row.overlap();
       agreements += row.agrees() ? 1 : 0;
       flips += row.flipped() ? 1 : 0;
       likelihood += row.likelihood();
@@ -68,16 +75,20 @@ final class DivergenceSums {
     double logP = logSum(p);
     double logQ = logSum(q);
     double sum = 0;
+    double both = 0;
     for (int i = 0; i < p.length; i++) {
       double own = p[i] - logP;
-      sum += Math.exp(own) * (own - (q[i] - logQ));
+      double others = q[i] - logQ;
+      sum += Math.exp(own) * (own - others);
+      both += Math.exp(Math.min(own, others));
     }
     int topP = largest(p);
     int topQ = largest(q);
     return target < 0
-        ? new Row(sum, topP == topQ, false, 0, 0)
+        ? new Row(sum, both, topP == topQ, false, 0, 0)
         : new Row(
             sum,
+            both,
             topP == topQ,
             (topP == target) != (topQ == target),
             q[target] - logQ,
@@ -107,6 +118,7 @@ final class DivergenceSums {
     return new Divergence(
         kl / positions,
         (double) agreements / positions,
+        overlap / positions,
         flips,
         positions,
         Math.exp(-likelihood / predicted),

@@ -38,6 +38,7 @@ class DivergenceTest {
       Divergence divergence = Divergence.measure(model, same, windows(model), OPTIONS);
       assertEquals(0, divergence.meanKl());
       assertEquals(1, divergence.topAgreement());
+      assertEquals(1, divergence.overlap(), 1e-6);
       assertEquals(0, divergence.flips());
       assertEquals(4 * 128, divergence.positions());
       assertEquals(
@@ -93,6 +94,6 @@ class DivergenceTest {
         Guardrail.task("mmlu", 1.5).broken("mmlu", 0.5, 0.48));
     assertEquals(Optional.empty(), Guardrail.task("mmlu", 1.5).broken("mmlu", 0.5, 0.49));
     assertEquals(Optional.empty(), Guardrail.task("mmlu", 1.5).broken("arc", 0.5, 0));
-    assertTrue(Guardrail.kl(1).broken(new Divergence(Double.NaN, 1, 0, 1, 1, 1)).isPresent());
+    assertTrue(Guardrail.kl(1).broken(new Divergence(Double.NaN, 1, 1, 0, 1, 1, 1)).isPresent());
   }
 }
