@@ -35,7 +35,7 @@ import picocli.CommandLine.Spec;
     name = "demo",
     description = "Quantizes the embedded pocket model to FP8 and shows what that does to it.",
     mixinStandardHelpOptions = true,
-    footer = {"", "Example:", "  modelopt demo --out /tmp/demo"})
+    footer = {"", "Example:", "  modelopt demo --out demo"})
 final class DemoCommand implements Callable<Integer> {
   private static final int SEQUENCE_LENGTH = 256;
   private static final int WINDOWS = 64;

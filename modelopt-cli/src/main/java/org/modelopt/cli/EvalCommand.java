@@ -52,6 +52,7 @@ import tools.jackson.databind.node.ObjectNode;
       "  modelopt eval --model Llama-3.2-1B-FP8 --task gsm8k --data test.jsonl --examples"
           + " train.jsonl",
       "  modelopt eval --model Llama-3.1-8B --draft Llama-3.2-1B-FP8 --text chats.txt",
+      "  modelopt eval --model Llama-3.2-1B-FP8 --text book.txt --json > baseline.json",
       "  modelopt eval --model Llama-3.2-1B-FP8 --text fresh.txt --against baseline.json"
     })
 final class EvalCommand implements Callable<Integer> {

@@ -8,6 +8,7 @@ import org.modelopt.export.hf.PlainTarget;
 import org.modelopt.export.integer.AutoAwqTarget;
 import org.modelopt.export.integer.GptqTarget;
 import org.modelopt.export.integer.LlmAwqTarget;
+import org.modelopt.export.trtllm.TensorRtLlmExport;
 import org.modelopt.export.unified.ModelOptTarget;
 import org.modelopt.export.write.TargetExport;
 import org.modelopt.quantize.QuantizedModel;
@@ -51,6 +52,11 @@ public final class Exports {
   /** GPTQ, for vLLM, SGLang and transformers. */
   public static TargetExport gptq(QuantizedModel quantized) {
     return TargetExport.of(quantized, new GptqTarget());
+  }
+
+  /** A checkpoint of the classic TensorRT-LLM, for one GPU unless said otherwise. */
+  public static TensorRtLlmExport tensorRtLlm(QuantizedModel quantized) {
+    return TensorRtLlmExport.of(quantized);
   }
 
   /**

@@ -3,14 +3,14 @@ package org.modelopt.models.evaluation;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import net.jqwik.api.Example;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.constraints.DoubleRange;
 import net.jqwik.api.constraints.IntRange;
-import org.junit.jupiter.api.Test;
 
 /** Formulas and table 1 of Leviathan et al. 2023. */
-class SpeculationTest {
+class SpeculationProperties {
   @Property
   void isTheClosedForm(
       @ForAll @DoubleRange(min = 0, max = 0.99) double acceptance,
@@ -19,7 +19,7 @@ class SpeculationTest {
     assertEquals(expected, Speculation.tokensPerPass(acceptance, drafted), 1e-9 * expected);
   }
 
-  @Test
+  @Example
   void publishedSpeeds() {
     // Acceptance, tokens drafted, speed with a draft that costs nothing.
     assertEquals(1.96, Speculation.speedup(0.6, 2, 0), 0.005);
@@ -31,7 +31,7 @@ class SpeculationTest {
     assertEquals(1, Speculation.tokensPerPass(0, 4), 0);
   }
 
-  @Test
+  @Example
   void refusesWhatIsNoShare() {
     assertThrows(IllegalArgumentException.class, () -> Speculation.tokensPerPass(1.5, 4));
     assertThrows(IllegalArgumentException.class, () -> Speculation.tokensPerPass(Double.NaN, 4));

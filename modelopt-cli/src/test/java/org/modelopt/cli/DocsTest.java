@@ -1,0 +1,165 @@
+package org.modelopt.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.modelopt.config.Recipes;
+import picocli.CommandLine;
+
+/**
+ * What the documents say can be typed: commands run, recipes are read, Java stands in an example
+ * that is compiled and run by its own test, and links lead somewhere.
+ */
+class DocsTest {
+  private static final Pattern MAIN_CLASS = Pattern.compile("org\\.modelopt\\.[a-z.]+\\.[A-Z]\\w+");
+  private static final Pattern LINK = Pattern.compile("\\]\\(([^)#:]+)(#[^)]*)?\\)");
+
+  @TempDir private Path directory;
+
+  static Stream<Docs.Block> withCommands() {
+    return Docs.blocks().stream().filter(block -> !block.commands().isEmpty());
+  }
+
+  static Stream<Docs.Block> withJava() {
+    return Docs.blocks().stream().filter(block -> block.language().equals("java"));
+  }
+
+  static Stream<Docs.Block> withYaml() {
+    return Docs.blocks().stream().filter(block -> block.language().equals("yaml"));
+  }
+
+  static Stream<String> subcommands() {
+    return Main.commandLine().getSubcommands().keySet().stream();
+  }
+
+  @ParameterizedTest
+  @MethodSource("withCommands")
+  void commandsRun(Docs.Block block) throws IOException {
+    run(block.commands());
+  }
+
+  @ParameterizedTest
+  @MethodSource("subcommands")
+  void examplesOfTheHelpRun(String name) throws IOException {
+    CommandLine command = Main.commandLine().getSubcommands().get(name);
+    List<String> footer = Arrays.asList(command.getCommandSpec().usageMessage().footer());
+    run(new Docs.Block(name, "", footer).commands());
+  }
+
+  private void run(List<String> commands) throws IOException {
+    DocsWorld world = new DocsWorld(directory);
+    for (String command : commands) {
+      if (command.startsWith("demo --out")) {
+        continue; // README's first command is the same job
+      }
+      if (command.startsWith("serve ")) {
+        // It would serve until it is ended; that it is understood must do.
+        Main.commandLine().parseArgs(command.split("\\s+"));
+        continue;
+      }
+      CommandRun run = world.run(command);
+      assertEquals(0, run.exit(), () -> command + "\n" + run.err());
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("withYaml")
+  void yamlIsARecipe(Docs.Block block) {
+    Recipes.parse(String.join("\n", block.lines()), block.place());
+  }
+
+  @ParameterizedTest
+  @MethodSource("withJava")
+  void javaStandsInAnExample(Docs.Block block) throws IOException {
+    String wanted = squeezed(String.join("\n", block.lines()));
+    try (Stream<Path> files = Files.walk(Docs.root().resolve("modelopt-examples/src/main/java"))) {
+      assertTrue(
+          files
+              .filter(Files::isRegularFile)
+              .map(DocsTest::read)
+              .anyMatch(source -> squeezed(source).contains(wanted)),
+          block + ": no class of modelopt-examples has these lines");
+    }
+  }
+
+  private static String squeezed(String text) {
+    return text.replaceAll("\\s+", " ").strip();
+  }
+
+  private static String read(Path file) {
+    try {
+      return Files.readString(file);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  @Test
+  void classesThatAreStartedByNameExist() {
+    List<String> missing = new ArrayList<>();
+    for (Docs.Block block : Docs.blocks()) {
+      if (!block.language().equals("java")) {
+        Matcher names = MAIN_CLASS.matcher(String.join("\n", block.lines()));
+        while (names.find()) {
+          String file = names.group().replace('.', '/') + ".java";
+          if (!isSource(file)) {
+            missing.add(block + ": " + names.group());
+          }
+        }
+      }
+    }
+    assertEquals(List.of(), missing);
+  }
+
+  private static boolean isSource(String file) {
+    try (Stream<Path> modules = Files.list(Docs.root())) {
+      return modules
+          .filter(module -> String.valueOf(module.getFileName()).startsWith("modelopt-"))
+          .anyMatch(module -> Files.exists(module.resolve("src/main/java").resolve(file)));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  @Test
+  void nothingIsLeftOutOfACommand() {
+    for (Docs.Block block : Docs.blocks()) {
+      for (String command : block.commands()) {
+        assertFalse(command.contains("…") || command.contains("..."), block + ": " + command);
+      }
+    }
+  }
+
+  @Test
+  void linksLeadSomewhere() throws IOException {
+    List<String> broken = new ArrayList<>();
+    List<Path> files = new ArrayList<>(List.of(Docs.root().resolve("README.md")));
+    try (Stream<Path> docs = Files.list(Docs.root().resolve("docs"))) {
+      docs.filter(file -> file.toString().endsWith(".md")).forEach(files::add);
+    }
+    for (Path file : files) {
+      Matcher links = LINK.matcher(Files.readString(file));
+      while (links.find()) {
+        if (!Files.exists(file.resolveSibling(links.group(1)))) {
+          broken.add(file.getFileName() + ": " + links.group(1));
+        }
+      }
+    }
+    assertEquals(List.of(), broken);
+  }
+}
