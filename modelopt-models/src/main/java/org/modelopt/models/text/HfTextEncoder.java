@@ -23,7 +23,7 @@ public final class HfTextEncoder implements TextEncoder {
   }
 
   /**
-   * {@inheritDoc}
+   * Token ids of {@code text}.
    *
    * @throws org.modelopt.error.CheckpointException if {@code tokenizer.json} is missing or broken
    * @throws org.modelopt.error.DeviceException if the native tokenizer library does not load
