@@ -11,6 +11,8 @@ import java.lang.foreign.Arena;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Assumptions;
@@ -209,10 +211,11 @@ class BadInputTest {
     }
   }
 
-  @Test
-  void killedHalfWay() throws Exception {
-    Process process =
-        new ProcessBuilder(
+  /** Quantizes in a process of its own. */
+  private Process started(Object... more) throws IOException {
+    List<String> command =
+        new ArrayList<>(
+            List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "--add-modules=jdk.incubator.vector",
                 "-cp",
@@ -222,12 +225,52 @@ class BadInputTest {
                 "quantize",
                 "--model",
                 model.toString(),
-                "--samples",
-                "2",
                 "--out",
-                out.toString())
-            .redirectErrorStream(true)
-            .start();
+                out.toString()));
+    Arrays.stream(more).map(String::valueOf).forEach(command::add);
+    return new ProcessBuilder(command).redirectErrorStream(true).start();
+  }
+
+  @Test
+  void interruptedJobSaysHowToGoOn() throws Exception {
+    Path job = directory.resolve("job");
+    Process process = started("--samples", 64, "--job-dir", job);
+    List<String> said = new ArrayList<>();
+    try (BufferedReader lines = process.inputReader(StandardCharsets.UTF_8)) {
+      String line = lines.readLine();
+      while (line != null) {
+        said.add(line);
+        if (line.startsWith("calibrate") && process.supportsNormalTermination()) {
+          process.toHandle().destroy(); // leaves its output open, unlike the process itself
+        }
+        line = lines.readLine();
+      }
+    } finally {
+      process.destroyForcibly().waitFor();
+    }
+    assertTrue(
+        said.stream().anyMatch(line -> line.contains("go on with: ") && line.endsWith("--resume")),
+        said.toString());
+    assertFalse(Files.exists(out));
+    assertEquals(
+        0,
+        CommandRun.of(
+                "quantize",
+                "--model",
+                model,
+                "--out",
+                out,
+                "--samples",
+                64,
+                "--job-dir",
+                job,
+                "--resume")
+            .exit());
+  }
+
+  @Test
+  void killedHalfWay() throws Exception {
+    Process process = started("--samples", 2);
     try (BufferedReader lines = process.inputReader(StandardCharsets.UTF_8)) {
       String line = lines.readLine();
       while (line != null && !line.startsWith("export")) {
