@@ -43,7 +43,8 @@ public final class Weights {
     if (codes.isEmpty()) {
       return model.tensors().open(linear.weightName(), arena);
     }
-    return dequantize(codes.get(), pass, arena);
+    Tensor values = dequantize(codes.get(), pass, arena);
+    return model.storedSecond(linear).map(how -> again(values, how, pass, arena)).orElse(values);
   }
 
   /**

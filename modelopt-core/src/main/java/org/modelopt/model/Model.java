@@ -10,6 +10,7 @@ import org.modelopt.compute.Scope;
 import org.modelopt.data.CalibrationData;
 import org.modelopt.data.TextEncoder;
 import org.modelopt.decision.Decisions;
+import org.modelopt.decision.Quantization;
 import org.modelopt.numeric.QuantizedTensor;
 import org.modelopt.tensor.Tensor;
 import org.modelopt.tensor.TensorSource;
@@ -64,8 +65,17 @@ public interface Model extends AutoCloseable {
   }
 
   /**
+   * A quantization of what the stored codes of {@code linear} stand for, where the source keeps one
+   * for kernels that compute in it (FP8 after INT4).
+   */
+  default Optional<Quantization> storedSecond(Linear linear) {
+    return Optional.empty();
+  }
+
+  /**
    * What else is quantized already, where the source is a quantized checkpoint: inputs and caches
-   * that a forward pass has to simulate. Weights do not appear, see {@link #storedCodes}.
+   * that a forward pass has to simulate, and products of low rank beside weights. Codes do not
+   * appear, see {@link #storedCodes}.
    */
   default Optional<Decisions> storedDecisions() {
     return Optional.empty();

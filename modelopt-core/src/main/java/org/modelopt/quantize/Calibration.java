@@ -62,6 +62,7 @@ public final class Calibration {
     if (configs.isEmpty()) {
       throw new IllegalArgumentException("a job needs at least one config");
     }
+    QuantizedModel.requireWholeWeights(model);
     this.model = model;
     this.configs = List.copyOf(configs);
     this.plans = configs.stream().map(config -> Plan.of(model, config)).toList();

@@ -2,6 +2,7 @@ package org.modelopt.quantize;
 
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -18,6 +19,7 @@ import org.modelopt.decision.Decisions;
 import org.modelopt.decision.InputDecision;
 import org.modelopt.decision.Quantization;
 import org.modelopt.decision.WeightDecision;
+import org.modelopt.decision.WeightQuantization;
 import org.modelopt.error.CheckpointException;
 import org.modelopt.job.Pass;
 import org.modelopt.job.ScratchFile;
@@ -275,6 +277,35 @@ final class Decider {
       } catch (CheckpointException e) {
         throw unquantizable(linear, e);
       }
+    }
+    shareSecondScales(group, decisions);
+  }
+
+  /** Servers join the members and keep one second scale, the largest. */
+  private static void shareSecondScales(
+      InputGroup group, SequencedMap<String, WeightDecision> decisions) {
+    Optional<Quantization> largest =
+        group.linears().stream()
+            .map(linear -> Optional.ofNullable(decisions.get(linear.name())))
+            .flatMap(Optional::stream)
+            .flatMap(decision -> decision.quantization().stream())
+            .flatMap(how -> how.second().stream())
+            .max(Comparator.comparingDouble(how -> how.scales().values().getFloat(0)));
+    for (Linear linear : group.linears()) {
+      decisions.computeIfPresent(
+          linear.name(),
+          (name, decision) ->
+              new WeightDecision(
+                  decision.changes(),
+                  decision
+                      .quantization()
+                      .map(how ->
+                          new WeightQuantization(
+                              how.spec(),
+                              how.conversion(),
+                              how.codes(),
+                              how.second().isPresent() ? largest : Optional.empty())),
+                  decision.branch()));
     }
   }
 

@@ -1,6 +1,7 @@
 package org.modelopt.quantize;
 
 import java.lang.foreign.Arena;
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -13,6 +14,7 @@ import org.modelopt.config.Plan;
 import org.modelopt.config.Plan.PlannedLinear;
 import org.modelopt.data.SampleSet;
 import org.modelopt.decision.Decisions;
+import org.modelopt.error.ConfigException;
 import org.modelopt.job.LinearForm;
 import org.modelopt.job.Pass;
 import org.modelopt.job.Weights;
@@ -52,8 +54,13 @@ public record QuantizedModel(
     reports = List.copyOf(reports);
   }
 
-  /** A model for which nothing was decided: it is exported as it is. */
+  /**
+   * A model for which nothing was decided: it is exported as it is.
+   *
+   * @throws ConfigException if its weights are not whole, see {@link #requireWholeWeights}
+   */
   public static QuantizedModel unchanged(Model model) {
+    requireWholeWeights(model);
     List<PlannedLinear> linears =
         model
             .linears()
@@ -69,6 +76,28 @@ public record QuantizedModel(
         List.of(),
         Optional.empty(),
         model.storedPrecision());
+  }
+
+  /**
+   * Checks that what the codes of a quantized checkpoint stand for is all there is to its weights.
+   *
+   * @throws ConfigException if factors of inputs or products of low rank are kept beside them
+   */
+  static void requireWholeWeights(Model model) {
+    Decisions stored = model.storedDecisions().orElse(Decisions.NONE);
+    List<String> beside = new ArrayList<>(stored.weights().keySet());
+    stored
+        .inputs()
+        .forEach((name, input) -> {
+          if (input.preScale().isPresent()) {
+            beside.add(name);
+          }
+        });
+    if (!beside.isEmpty()) {
+      throw new ConfigException(
+          "%s keeps factors of inputs or products of low rank beside its codes (%s and %d more), which no other format has a place for; start from the unquantized checkpoint"
+              .formatted(model.name(), beside.getFirst(), beside.size() - 1));
+    }
   }
 
   /**

@@ -17,6 +17,7 @@ import org.modelopt.compute.Scope;
 import org.modelopt.data.CalibrationData;
 import org.modelopt.data.TextEncoder;
 import org.modelopt.decision.Decisions;
+import org.modelopt.decision.Quantization;
 import org.modelopt.error.CheckpointException;
 import org.modelopt.error.DataException;
 import org.modelopt.model.Layer;
@@ -255,6 +256,11 @@ public final class HfModel implements Model {
   @Override
   public Optional<QuantizedTensor> storedCodes(Linear linear, Arena owner) {
     return stored.flatMap(quantization -> quantization.codes(linear, owner));
+  }
+
+  @Override
+  public Optional<Quantization> storedSecond(Linear linear) {
+    return stored.flatMap(quantization -> quantization.second(linear));
   }
 
   @Override

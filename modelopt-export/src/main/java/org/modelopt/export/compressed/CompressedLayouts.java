@@ -55,11 +55,16 @@ final class CompressedLayouts {
                 DType.F32,
                 ONE,
                 (form, pass, arena) ->
-                    Tensor.ofFloats(arena, ONE, 1 / form.codes().scales().globalScale())));
+                    Tensor.ofFloats(
+                        arena,
+                        ONE,
+                        InverseScales.reciprocal(form.codes().scales().globalScale()))));
         input.ifPresent(quantization ->
             tensors.add(
                 LinearTensors.number(
-                    "input_global_scale", ONE, 1 / quantization.scales().globalScale())));
+                    "input_global_scale",
+                    ONE,
+                    InverseScales.reciprocal(quantization.scales().globalScale()))));
       }
       case PACKED -> addPacked(tensors, linear, spec);
     }

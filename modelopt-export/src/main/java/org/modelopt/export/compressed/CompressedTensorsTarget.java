@@ -10,7 +10,6 @@ import java.util.SequencedMap;
 import java.util.Set;
 import org.modelopt.decision.Codes;
 import org.modelopt.decision.Decisions;
-import org.modelopt.decision.InputDecision;
 import org.modelopt.decision.WeightQuantization;
 import org.modelopt.error.ConfigException;
 import org.modelopt.export.compressed.CompressedScheme.Kind;
@@ -60,7 +59,7 @@ public record CompressedTensorsTarget() implements Target {
             .toList();
     Decisions decisions =
         ScaleTypes.with(
-            subject.decisions(),
+            InverseScales.of(subject.decisions()),
             packed,
             subject.dtype() == DType.F16 ? ScaleFormat.F16 : ScaleFormat.BF16);
     SequencedMap<Linear, LinearLayout> layouts = new LinkedHashMap<>();
@@ -69,10 +68,7 @@ public record CompressedTensorsTarget() implements Target {
       layouts.put(
           linear,
           CompressedLayouts.of(
-              scheme,
-              linear,
-              how.spec(),
-              subject.input(linear).flatMap(InputDecision::quantization)));
+              scheme, linear, how.spec(), decisions.inputQuantization(linear.name())));
     });
     Optional<CacheScales> cache = CacheScales.of(subject);
     HfPlan plan =

@@ -51,7 +51,7 @@ final class Layouts {
         tensors.add(LinearTensors.scales("weight_scale", scales, DType.F8_E4M3));
         tensors.add(LinearTensors.globalScale("weight_scale_2", Shape.scalar()));
       }
-      case MXFP4, MXFP4_FP8, MXFP8 -> {
+      case MXFP4, MXFP4_BOTH, MXFP4_FP8, MXFP8 -> {
         tensors.add(LinearTensors.codes("weight", linear, spec));
         tensors.add(LinearTensors.scales("weight_scale", scales, DType.U8));
       }

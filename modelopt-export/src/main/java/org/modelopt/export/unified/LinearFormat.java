@@ -46,6 +46,8 @@ public record LinearFormat(Algorithm algorithm, OptionalInt group) {
     NVFP4_FP8("W4A8_NVFP4_FP8"),
     /** Weights in blocks of 32 under powers of two. */
     MXFP4("mxfp4"),
+    /** Weights and inputs in blocks of 32 under powers of two. */
+    MXFP4_BOTH("mxfp4"),
     /** MXFP4 weights, FP8 inputs. */
     MXFP4_FP8("W4A8_MXFP4_FP8"),
     /** Weights and inputs in blocks of 32 under powers of two. */
@@ -91,7 +93,7 @@ public record LinearFormat(Algorithm algorithm, OptionalInt group) {
     if (weight.isMxfp4()) {
       return fp8Input
           ? withGroup(true, Algorithm.MXFP4_FP8, 32)
-          : withoutGroup(none || in.get().isMxfp4(), Algorithm.MXFP4);
+          : withoutGroup(none || in.get().isMxfp4(), none ? Algorithm.MXFP4 : Algorithm.MXFP4_BOTH);
     }
     if (weight.isNvfp4(32)) {
       return withGroup(fp8Input, Algorithm.NVFP4_FP8, 32);
@@ -183,6 +185,11 @@ public record LinearFormat(Algorithm algorithm, OptionalInt group) {
         node.put("has_zero_point", false).put("pre_quant_scale", true);
       }
       case NVFP4_WEIGHT -> node.set("weights", fp4());
+      // Beyond the reference: the name alone does not say that inputs are quantized, too.
+      case MXFP4_BOTH -> {
+        ObjectNode inputs = number(4, "float").put("group_size", 32).put("dynamic", true);
+        both(node, inputs, number(4, "float").put("group_size", 32));
+      }
       default -> {
         if (!mixed) {
           return Optional.empty();
@@ -203,7 +210,7 @@ public record LinearFormat(Algorithm algorithm, OptionalInt group) {
       case MXFP8 -> both(node, grouped(8, "float"), grouped(8, "float"));
       case NVFP4_FP8, MXFP4_FP8 -> both(node, number(8, "float"), grouped(4, "float"));
       case MXFP4 -> node.set("weights", number(4, "float"));
-      case FP8_ROWS, FP8_TILES, FP8, NVFP4, NVFP4_BRANCHED, NVFP4_WEIGHT ->
+      case FP8_ROWS, FP8_TILES, FP8, NVFP4, NVFP4_BRANCHED, NVFP4_WEIGHT, MXFP4_BOTH ->
           node.set("weights", number(8, "float"));
     }
   }

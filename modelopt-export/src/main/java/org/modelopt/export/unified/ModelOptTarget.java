@@ -148,7 +148,7 @@ public record ModelOptTarget() implements Target {
       case NVFP4_WEIGHT, MXFP8 -> EnumSet.of(Consumer.VLLM);
       case INT4, INT4_FP8, NVFP4_SCALED, INT8_WEIGHT, NVFP4_FP8, MXFP4_FP8 ->
           EnumSet.of(Consumer.TRTLLM_PYTORCH);
-      case INT8, NVFP4_BRANCHED, MXFP4 -> EnumSet.noneOf(Consumer.class);
+      case INT8, NVFP4_BRANCHED, MXFP4, MXFP4_BOTH -> EnumSet.noneOf(Consumer.class);
     };
   }
 

@@ -21,7 +21,7 @@ import org.modelopt.tensor.Tensor;
 final class FloatForms {
   private static final List<String> CODES = List.of("weight", "weight_packed");
   private static final List<String> SCALES = List.of("weight_scale", "weight_scale_inv");
-  private static final int NVFP4_BLOCK = 16;
+  private static final List<Integer> NVFP4_BLOCKS = List.of(16, 32);
   private static final int MX_BLOCK = 32;
 
   private FloatForms() {}
@@ -50,9 +50,12 @@ final class FloatForms {
       long scaleCount = fields.find(scale).orElseThrow().shape().elements();
       boolean mxScales = scaleType == DType.U8 || scaleType == DType.F8_E8M0;
       if (fields.has(codes, DType.U8, half) && scaleType == DType.F8_E4M3) {
-        return scaleCount == rows * (columns / NVFP4_BLOCK)
-            ? Optional.of(nvfp4())
-            : Optional.empty();
+        for (int block : NVFP4_BLOCKS) {
+          if (scaleCount == rows * (columns / block)) {
+            return Optional.of(nvfp4(block));
+          }
+        }
+        return Optional.empty();
       }
       if (mxScales && scaleCount == rows * (columns / MX_BLOCK)) {
         if (fields.has(codes, DType.U8, half)) {
@@ -87,9 +90,9 @@ final class FloatForms {
                           fields.floats(scale, spec.granularity().scaleShape(shape), arena))));
     }
 
-    private StoredWeight nvfp4() {
+    private StoredWeight nvfp4(int block) {
       return of(
-          QuantSpec.NVFP4,
+          QuantSpec.NVFP4.withGranularity(Granularity.block(block)),
           arena -> {
             // compressed-tensors stores the inverse.
             float global =

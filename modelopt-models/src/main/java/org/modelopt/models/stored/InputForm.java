@@ -18,7 +18,7 @@ final class InputForm {
     JsonNode declared = config.json().path("quantization_config");
     String method = declared.path("quant_method").asString("").toLowerCase(Locale.ROOT);
     return switch (method) {
-      case "modelopt" -> modelOpt(declared.path("quant_algo").asString(""), weight);
+      case "modelopt" -> modelOpt(declared, weight);
       case "fp8" ->
           declared.path("activation_scheme").asString("dynamic").equals("dynamic")
               ? Optional.of(
@@ -31,12 +31,16 @@ final class InputForm {
     };
   }
 
-  private static Optional<QuantSpec> modelOpt(String algorithm, QuantSpec weight) {
-    return switch (algorithm) {
+  private static Optional<QuantSpec> modelOpt(JsonNode declared, QuantSpec weight) {
+    return switch (declared.path("quant_algo").asString("").toUpperCase(Locale.ROOT)) {
       case "FP8_PER_CHANNEL_PER_TOKEN" -> Optional.of(QuantSpec.FP8_PER_TOKEN);
       case "FP8_PB_WO" -> Optional.of(QuantSpec.FP8_TOKEN_BLOCK_128);
       case "MXFP8" -> Optional.of(QuantSpec.MXFP8.asDynamic());
-      case "MXFP4" -> Optional.of(weight.asDynamic());
+      // The name alone does not say whether inputs are quantized.
+      case "MXFP4" ->
+          declared.path("config_groups").path("group_0").path("input_activations").isObject()
+              ? Optional.of(weight.asDynamic())
+              : Optional.empty();
       default -> Optional.empty();
     };
   }
@@ -50,9 +54,11 @@ final class InputForm {
           case "token" -> Optional.of(real ? QuantSpec.FP8_PER_TOKEN : QuantSpec.INT8_PER_TOKEN);
           case "group" ->
               Optional.of(
-                  inputs.path("group_size").asInt(128) == 32
-                      ? QuantSpec.MXFP8.asDynamic()
-                      : QuantSpec.FP8_TOKEN_BLOCK_128);
+                  inputs.path("group_size").asInt(128) != 32
+                      ? QuantSpec.FP8_TOKEN_BLOCK_128
+                      : inputs.path("num_bits").asInt(8) == 4
+                          ? QuantSpec.MXFP4.asDynamic()
+                          : QuantSpec.MXFP8.asDynamic());
           default -> Optional.empty();
         };
       }

@@ -10,7 +10,10 @@ import java.util.SequencedMap;
 import java.util.Set;
 import org.modelopt.decision.Decisions;
 import org.modelopt.decision.InputDecision;
+import org.modelopt.decision.LowRankBranch;
 import org.modelopt.decision.Quantization;
+import org.modelopt.decision.StoredTensor;
+import org.modelopt.decision.WeightDecision;
 import org.modelopt.error.CheckpointException;
 import org.modelopt.model.CacheSite;
 import org.modelopt.model.InputGroup;
@@ -20,17 +23,20 @@ import org.modelopt.models.decoder.DecoderLayers;
 import org.modelopt.models.decoder.TensorSlice;
 import org.modelopt.models.hf.HfConfig;
 import org.modelopt.numeric.Granularity;
+import org.modelopt.numeric.IntFormat;
 import org.modelopt.numeric.QuantSpec;
 import org.modelopt.numeric.QuantizedTensor;
-import org.modelopt.numeric.ScaleFormat;
 import org.modelopt.numeric.Scales;
 import org.modelopt.tensor.Shape;
 import org.modelopt.tensor.Tensor;
+import org.modelopt.tensor.TensorInfo;
 import org.modelopt.tensor.TensorSource;
 
 /** The quantization of a checkpoint that is quantized already. */
 public final class StoredQuantization {
   private static final int TILE = 128;
+  private static final String DOWN = "weight_quantizer._svdquant_lora_a";
+  private static final String UP = "weight_quantizer._svdquant_lora_b";
 
   private final TensorSource source;
   private final HfConfig config;
@@ -80,7 +86,17 @@ public final class StoredQuantization {
       return Optional.empty(); // a tied head
     }
     Fields fields = new Fields(source, linear.name());
-    return IntegerForms.find(linear, fields).or(() -> FloatForms.find(linear, fields, tile()));
+    return IntegerForms.find(linear, fields, isSecondGptq())
+        .or(() -> FloatForms.find(linear, fields, tile()));
+  }
+
+  private boolean isSecondGptq() {
+    return config
+        .json()
+        .path("quantization_config")
+        .path("checkpoint_format")
+        .asString("")
+        .equals("gptq_v2");
   }
 
   private Granularity.Block2d tile() {
@@ -122,18 +138,27 @@ public final class StoredQuantization {
         .map(weight -> weight.reader().read(arena));
   }
 
-  /** Inputs and caches that a forward pass has to quantize. */
+  /** Inputs and caches that a forward pass has to quantize, and products beside weights. */
   public Decisions decisions() {
     return decisions;
   }
 
   private Decisions decisions(List<Layer> layers) {
+    SequencedMap<String, WeightDecision> branches = new LinkedHashMap<>();
     SequencedMap<String, InputDecision> inputs = new LinkedHashMap<>();
     SequencedMap<String, Quantization> caches = new LinkedHashMap<>();
     for (Layer layer : layers) {
       for (InputGroup group : layer.inputGroups()) {
         for (Linear linear : group.linears()) {
-          input(linear).ifPresent(found -> inputs.put(linear.name(), InputDecision.of(found)));
+          input(linear).ifPresent(found -> inputs.put(linear.name(), found));
+          branch(linear)
+              .ifPresent(found ->
+                  branches.put(
+                      linear.name(),
+                      new WeightDecision(List.of(), Optional.empty(), Optional.of(found))));
+          if (second(linear).isPresent()) {
+            scaleNames.add(linear.name() + ".weight_scale_2");
+          }
         }
       }
       for (CacheSite site : layer.cacheSites()) {
@@ -151,38 +176,96 @@ public final class StoredQuantization {
         }
       }
     }
-    return new Decisions(new LinkedHashMap<>(), inputs, caches, new LinkedHashMap<>());
+    return new Decisions(branches, inputs, caches, new LinkedHashMap<>());
   }
 
-  private Optional<Quantization> input(Linear linear) {
+  private Optional<InputDecision> input(Linear linear) {
     StoredWeight weight = weights.get(linear.name());
     if (weight == null) {
       return Optional.empty();
     }
     Fields fields = new Fields(source, linear.name());
+    Optional<Tensor> factors = factors(linear, fields);
+    Optional<Quantization> quantization = quantization(weight, fields);
+    return factors.isEmpty() && quantization.isEmpty()
+        ? Optional.empty()
+        : Optional.of(new InputDecision(factors, Optional.empty(), quantization));
+  }
+
+  /** Factors of the input's channels, unless they are all one. */
+  private Optional<Tensor> factors(Linear linear, Fields fields) {
+    Optional<TensorInfo> stored = fields.find("pre_quant_scale");
+    if (stored.isEmpty()) {
+      return Optional.empty();
+    }
+    scaleNames.add(stored.get().name());
+    if (!stored.get().dtype().isWideFloat()
+        || stored.get().shape().elements() != linear.inFeatures()) {
+      throw new CheckpointException(
+          "%s is %s %s, not %d floats"
+              .formatted(
+                  stored.get().name(),
+                  stored.get().dtype(),
+                  stored.get().shape(),
+                  linear.inFeatures()));
+    }
+    Arena kept = Arena.ofAuto();
+    Tensor factors = fields.open("pre_quant_scale", kept);
+    for (float factor : factors.toFloats()) {
+      if (factor != 1) {
+        return Optional.of(factors.reshape(Shape.of(linear.inFeatures())));
+      }
+    }
+    return Optional.empty();
+  }
+
+  private Optional<Quantization> quantization(StoredWeight weight, Fields fields) {
     Optional<String> stored =
         List.of("input_scale", "input_global_scale").stream()
             .filter(field -> fields.find(field).isPresent())
             .findFirst();
-    if (fields.find("pre_quant_scale").isPresent()) {
-      throw new CheckpointException(
-          fields.name("pre_quant_scale")
-              + " scales an input, which this reader does not know; start from the unquantized"
-              + " checkpoint");
-    }
     if (stored.isEmpty()) {
       return InputForm.dynamic(config, weight.spec())
           .map(spec -> Quantization.of(spec, Scales.dynamic(1)));
     }
     scaleNames.add(fields.name(stored.get()));
     float scale = fields.scalar(stored.get());
-    if (weight.spec().scaleFormat() == ScaleFormat.E4M3_WITH_GLOBAL_F32) {
+    if (weight.spec().equals(QuantSpec.NVFP4)) {
       float global = stored.get().equals("input_scale") ? scale : 1 / scale;
       return Optional.of(Quantization.of(QuantSpec.NVFP4.asDynamic(), Scales.dynamic(global)));
     }
-    QuantSpec spec =
-        weight.spec().withGranularity(Granularity.perTensor()); // FP8 beside FP8, INT8 beside INT8
+    // INT8 beside INT8; FP8 beside everything else: FP8, INT4, FP4 in blocks of 32.
+    QuantSpec spec = weight.spec().format().equals(IntFormat.INT8) ? QuantSpec.INT8 : QuantSpec.FP8;
     return Optional.of(Quantization.of(spec, Scales.of(scalar(scale))));
+  }
+
+  /**
+   * A second quantization of what the codes of {@code linear} stand for, if one is stored: integers
+   * that are computed in FP8.
+   */
+  public Optional<Quantization> second(Linear linear) {
+    StoredWeight weight = weights.get(linear.name());
+    Fields fields = new Fields(source, linear.name());
+    return weight != null
+            && weight.spec().format().equals(IntFormat.INT4)
+            && fields.find("weight_scale_2").isPresent()
+        ? Optional.of(
+            Quantization.of(QuantSpec.FP8, Scales.of(scalar(fields.scalar("weight_scale_2")))))
+        : Optional.empty();
+  }
+
+  /** The product of low rank beside the codes, if there is one. */
+  private Optional<LowRankBranch> branch(Linear linear) {
+    Fields fields = new Fields(source, linear.name());
+    if (fields.find(DOWN).isEmpty() || fields.find(UP).isEmpty()) {
+      return Optional.empty();
+    }
+    scaleNames.add(fields.name(DOWN));
+    scaleNames.add(fields.name(UP));
+    Arena kept = Arena.ofAuto();
+    return Optional.of(
+        new LowRankBranch(
+            StoredTensor.of(fields.open(DOWN, kept)), StoredTensor.of(fields.open(UP, kept))));
   }
 
   private static Tensor scalar(float value) {

@@ -82,7 +82,7 @@ class StoredFormsTest {
   private static Optional<StoredWeight> read(int out, int in, TensorSource source) {
     Linear linear = Linear.of("p", out, in, false);
     Fields fields = new Fields(source, "p");
-    return IntegerForms.find(linear, fields).or(() -> FloatForms.find(linear, fields, TILE));
+    return IntegerForms.find(linear, fields, false).or(() -> FloatForms.find(linear, fields, TILE));
   }
 
   @Test

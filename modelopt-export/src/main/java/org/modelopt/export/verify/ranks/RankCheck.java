@@ -9,7 +9,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -26,6 +25,7 @@ import org.modelopt.export.verify.report.TensorError;
 import org.modelopt.export.verify.report.Violation;
 import org.modelopt.export.verify.scheme.Decode;
 import org.modelopt.export.verify.value.Original;
+import org.modelopt.export.verify.value.WeightScore;
 import org.modelopt.safetensors.SafetensorsFile;
 import org.modelopt.tensor.Tensor;
 import org.modelopt.tensor.TensorInfo;
@@ -350,24 +350,25 @@ public final class RankCheck {
     original.ifPresent(before -> compareTables(model, stage, t, file, fileName, before));
   }
 
-  private void report(RankValues.Score score, String fileName) {
-    String name = score.source() + ".weight";
+  private void report(RankValues.Scored scored, String fileName) {
+    String name = scored.source() + ".weight";
+    WeightScore score = scored.score();
     errors.add(
         new TensorError(
             name,
-            score.module().name(),
+            scored.module().name(),
             score.relative(),
-            score.worst(),
-            -20 * Math.log10(score.relative()),
+            score.max(),
+            score.sqnrDecibel(),
             score.bound()));
-    if (score.isBad()) {
-      findings.error(
-          VALUE,
-          Place.tensor(score.module().name() + ".weight", fileName),
-          String.format(Locale.ROOT, "relative error up to %.3f of %s", score.bound(), name),
-          String.format(Locale.ROOT, "%.3f", score.relative())
-              + (score.local().isEmpty() ? "" : ", " + score.local() + " far off"));
-    }
+    score
+        .problem()
+        .ifPresent(problem ->
+            findings.error(
+                VALUE,
+                Place.tensor(scored.module().name() + ".weight", fileName),
+                problem.expected() + " for " + name,
+                problem.found()));
   }
 
   private void compareTables(

@@ -7,11 +7,15 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.modelopt.compute.Workers;
 import org.modelopt.export.verify.layout.RowsBefore;
 import org.modelopt.export.verify.ranks.RankModel.Module;
 import org.modelopt.export.verify.value.Original;
+import org.modelopt.export.verify.value.Slopes;
+import org.modelopt.export.verify.value.WeightComparison;
+import org.modelopt.export.verify.value.WeightScore;
 import org.modelopt.safetensors.SafetensorsFile;
 import org.modelopt.tensor.Tensor;
 
@@ -23,12 +27,6 @@ import org.modelopt.tensor.Tensor;
  * first one's rows, taken back by the columns of the second.
  */
 final class RankValues {
-  /** How many times the bound of the whole one row or column may be off. */
-  private static final double LOCAL = 3;
-
-  /** Columns among which a weak one is measured by what is usual. */
-  private static final int NEIGHBOURS = 128;
-
   private final RankModel model;
   private final Original original;
   private final SafetensorsFile file;
@@ -66,6 +64,10 @@ final class RankValues {
     long count() {
       return module.rows().get(index);
     }
+
+    int columns() {
+      return Math.toIntExact(module.columns());
+    }
   }
 
   /**
@@ -73,32 +75,28 @@ final class RankValues {
    *
    * @param source path in the original
    * @param module where it is
-   * @param relative relative error
-   * @param worst largest difference
-   * @param bound largest relative error that the format explains
-   * @param local a row or column that is far off while the whole is not, for people; empty if none
+   * @param score the comparison
    */
-  record Score(
-      String source, Module module, double relative, double worst, double bound, String local) {
+  record Scored(String source, Module module, WeightScore score) {
     boolean isBad() {
-      return !(relative <= bound) || !local.isEmpty();
+      return score.problem().isPresent();
     }
   }
 
   /** Scores of all parts, in the order of the modules. */
-  List<Score> scores(Workers workers) {
+  List<Scored> scores(Workers workers) {
     List<Source> parts = new ArrayList<>(sources.values());
-    Score[] found = new Score[parts.size()];
+    Scored[] found = new Scored[parts.size()];
     workers.forRange(
         found.length,
         1,
         (from, to) -> {
           for (int i = (int) from; i < to; i++) {
-            found[i] = score(parts.get(i), null, null);
+            found[i] = score(parts.get(i), null, null, null, null);
           }
         });
-    Map<String, Score> scores = new LinkedHashMap<>();
-    for (Score score : found) {
+    Map<String, Scored> scores = new LinkedHashMap<>();
+    for (Scored score : found) {
       scores.put(score.source(), score);
     }
     for (Source second : parts) {
@@ -107,132 +105,109 @@ final class RankValues {
     return new ArrayList<>(scores.values());
   }
 
-  private void tryFactors(RowsBefore link, Source second, Map<String, Score> scores) {
+  private void tryFactors(RowsBefore link, Source second, Map<String, Scored> scores) {
     Source first = sources.get(link.path());
-    if (first == null || !(isSuspect(scores, first) || isSuspect(scores, second))) {
+    if (first == null || !(isBad(scores, first) || isBad(scores, second))) {
       return;
     }
-    double[] byRow = slopes(first);
-    double[] byColumn = new double[Math.toIntExact(second.module().columns())];
-    Arrays.setAll(byColumn, c -> byRow[link.row(c)]);
-    Score one = score(first, byRow, null);
-    Score two = score(second, null, byColumn);
-    if (!one.isBad() && !two.isBad()) {
+    Slopes rows = new Slopes(first.count());
+    score(first, null, null, rows, null);
+    Optional<float[]> byRow = rows.factors();
+    if (byRow.isEmpty()) {
+      return;
+    }
+    float[] byColumn = new float[second.columns()];
+    for (int c = 0; c < byColumn.length; c++) {
+      byColumn[c] = byRow.get()[link.row(c)];
+    }
+    Slopes again = new Slopes(first.count());
+    Slopes columns = new Slopes(byColumn.length);
+    Scored one = score(first, byRow.get(), null, again, null);
+    Scored two = score(second, null, byColumn, null, columns);
+    boolean agree = columns.disagreement(again, link, first.columns(), second.count(), 1).isEmpty();
+    if (!one.isBad() && !two.isBad() && agree) {
       scores.put(first.name(), one);
       scores.put(second.name(), two);
     }
   }
 
-  /** Small factors alone do not exceed the bound. */
-  private static boolean isSuspect(Map<String, Score> scores, Source source) {
-    Score score = Objects.requireNonNull(scores.get(source.name()));
-    return score.isBad() || score.relative() > score.bound() / 2;
+  private static boolean isBad(Map<String, Scored> scores, Source source) {
+    return Objects.requireNonNull(scores.get(source.name())).isBad();
   }
 
-  /** Reads a row of the original and of the rank. */
-  @FunctionalInterface
-  private interface RowPair {
-    void take(int row, double[] stored, Tensor original, long at);
-  }
-
-  /** Goes through rows; stored values are those of the original's channels but for row factors. */
-  private void forRows(Source source, double @Nullable [] columns, RowPair pair) {
+  private Scored score(
+      Source source,
+      float @Nullable [] byRow,
+      float @Nullable [] byColumn,
+      @Nullable Slopes rowSlopes,
+      @Nullable Slopes columnSlopes) {
     Tensor weight = original.open(source.name() + ".weight", arena);
-    double[] norm = normFactors(source.module());
     Module module = source.module();
-    for (long r = 0; r < source.count(); r++) {
-      double[] values = source.rows().read(source.base() + r);
-      for (int c = 0; c < values.length; c++) {
-        values[c] *= columns == null ? norm[c] : norm[c] * columns[c];
-      }
-      long at =
-          (module.fromRow().get(source.index()) + r) * weight.shape().columns()
-              + module.fromColumn();
-      pair.take(Math.toIntExact(r), values, weight, at);
-    }
-  }
-
-  private Score score(Source source, double @Nullable [] byRow, double @Nullable [] byColumn) {
-    int columns = Math.toIntExact(source.module().columns());
-    double[] columnErrors = new double[columns];
-    double[] columnSizes = new double[columns];
-    double[] rowErrors = new double[Math.toIntExact(source.count())];
-    double[] rowSizes = new double[rowErrors.length];
-    double[] worst = new double[1];
-    forRows(
-        source,
-        byColumn,
-        (row, stored, weight, at) -> {
-          for (int c = 0; c < stored.length; c++) {
-            double expected = weight.getFloat(at + c);
-            double delta = (byRow == null ? stored[c] : stored[c] / byRow[row]) - expected;
-            rowErrors[row] += delta * delta;
-            rowSizes[row] += expected * expected;
-            columnErrors[c] += delta * delta;
-            columnSizes[c] += expected * expected;
-            worst[0] = Math.max(worst[0], Math.abs(delta));
+    int columns = source.columns();
+    long firstRow = module.fromRow().get(source.index());
+    WeightComparison.Rows before =
+        (from, count, values, steps) -> {
+          for (int r = 0; r < count; r++) {
+            long at = (firstRow + from + r) * weight.shape().columns() + module.fromColumn();
+            for (int c = 0; c < columns; c++) {
+              values[r * columns + c] = weight.getFloat(at + c);
+            }
           }
-        });
-    double error = Arrays.stream(rowErrors).sum();
-    double size = Arrays.stream(rowSizes).sum();
-    double bound = source.rows().bound();
-    String local = local("row", rowErrors, rowSizes, 1, bound);
-    if (local.isEmpty()) {
-      local = local("column", columnErrors, columnSizes, NEIGHBOURS, bound);
-    }
-    double relative = size == 0 ? Math.sqrt(error) : Math.sqrt(error / size);
-    return new Score(source.name(), source.module(), relative, worst[0], bound, local);
+        };
+    WeightComparison.Rows after =
+        (from, count, values, steps) -> {
+          for (int r = 0; r < count; r++) {
+            double[] row = source.rows().read(source.base() + from + r);
+            for (int c = 0; c < columns; c++) {
+              values[r * columns + c] = (float) row[c];
+            }
+            if (steps.length > 0) {
+              source.rows().steps(source.base() + from + r, steps, r * columns);
+            }
+          }
+        };
+    WeightScore score =
+        new WeightComparison(source.count(), columns, source.rows().grid(), source.rows().tile(), 1)
+            .withSlopes(rowSlopes, columnSlopes)
+            .compare(before, after, columnFactors(source, byColumn), byRow);
+    return new Scored(source.name(), module, score);
   }
 
-  /** Names the first that is far off, measured by itself or by its neighbours. */
-  private static String local(
-      String what, double[] errors, double[] sizes, int neighbours, double bound) {
-    for (int from = 0; from < errors.length; from += neighbours) {
-      int to = Math.min(from + neighbours, errors.length);
-      double usual = Arrays.stream(sizes, from, to).sum() / (to - from);
-      for (int i = from; i < to; i++) {
-        double allowed = LOCAL * bound * Math.sqrt(Math.max(sizes[i], usual));
-        if (!(Math.sqrt(errors[i]) <= allowed + 1e-30)) {
-          return what + " " + i;
-        }
+  /** What the input is multiplied by in the export and was not in the original. */
+  private float @Nullable [] columnFactors(Source source, float @Nullable [] between) {
+    float[] factors = new float[source.columns()];
+    Arrays.fill(factors, 1);
+    normFactors(source.module(), factors);
+    source.rows().inputFactors().ifPresent(own -> multiply(factors, own));
+    if (between != null) {
+      multiply(factors, between);
+    }
+    for (float factor : factors) {
+      if (factor != 1) {
+        return factors;
       }
     }
-    return "";
+    return null;
   }
 
-  private double[] slopes(Source source) {
-    double[] slopes = new double[Math.toIntExact(source.count())];
-    forRows(
-        source,
-        null,
-        (row, stored, weight, at) -> {
-          double product = 0;
-          double size = 0;
-          for (int c = 0; c < stored.length; c++) {
-            double expected = weight.getFloat(at + c);
-            product += stored[c] * expected;
-            size += expected * expected;
-          }
-          slopes[row] = size > 0 && product > 0 ? product / size : 1;
-        });
-    return slopes;
+  private static void multiply(float[] factors, float[] by) {
+    for (int c = 0; c < factors.length; c++) {
+      factors[c] *= by[c];
+    }
   }
 
   /** What a norm took over of the weight's columns. */
-  private double[] normFactors(Module module) {
-    double[] factors = new double[Math.toIntExact(module.columns())];
-    Arrays.fill(factors, 1);
+  private void normFactors(Module module, float[] factors) {
     if (module.norm().isEmpty()
         || original.find(module.norm() + ".weight").isEmpty()
         || file.find(module.nowNorm() + ".weight").isEmpty()) {
-      return factors;
+      return;
     }
     Tensor then = original.open(module.norm() + ".weight", arena);
     Tensor now = file.open(module.nowNorm() + ".weight", arena);
     for (int c = 0; c < factors.length; c++) {
       float old = then.getFloat(c);
-      factors[c] = old == 0 ? 1 : now.getFloat(c) / (double) old;
+      factors[c] = old == 0 ? 1 : now.getFloat(c) / old;
     }
-    return factors;
   }
 }

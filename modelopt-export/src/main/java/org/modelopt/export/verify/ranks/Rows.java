@@ -5,8 +5,11 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.IntToDoubleFunction;
+import org.jspecify.annotations.Nullable;
 import org.modelopt.export.verify.ranks.RankModel.Module;
 import org.modelopt.export.verify.scheme.Decode;
+import org.modelopt.export.verify.scheme.Grid;
+import org.modelopt.export.verify.scheme.Tile;
 import org.modelopt.tensor.DType;
 import org.modelopt.tensor.Tensor;
 
@@ -37,17 +40,44 @@ final class Rows {
         suffix, key -> source.find(module.name() + "." + key).orElseThrow());
   }
 
-  /** Largest relative error that the format explains. */
-  double bound() {
+  /** The values of the codes; null where there are none. */
+  @Nullable Grid grid() {
     return switch (algorithm) {
-      case "" -> 0.004;
-      case "FP8", "FP8_PER_CHANNEL_PER_TOKEN" -> 0.06;
-      case "W8A8_SQ_PER_CHANNEL" -> 0.02;
-      default -> 0.27;
+      case "FP8", "FP8_PER_CHANNEL_PER_TOKEN" -> Grid.E4M3;
+      case "W8A8_SQ_PER_CHANNEL" -> Grid.integers(127);
+      case "NVFP4" -> Grid.E2M1;
+      case "W4A16_AWQ", "W4A8_AWQ" -> Grid.integers(7);
+      default -> null;
     };
   }
 
-  /** Values of a row of this rank's part of the module, factors of inputs undone. */
+  /** Which elements share a scale. */
+  Tile tile() {
+    return switch (algorithm) {
+      case "FP8_PER_CHANNEL_PER_TOKEN", "W8A8_SQ_PER_CHANNEL" -> Tile.ROW;
+      case "NVFP4" -> Tile.group(16);
+      case "W4A16_AWQ", "W4A8_AWQ" -> Tile.group(group);
+      default -> Tile.TENSOR;
+    };
+  }
+
+  /** What the input of the module is multiplied by, if anything. */
+  Optional<float[]> inputFactors() {
+    return factors.map(Tensor::toFloats);
+  }
+
+  /** Distance of neighbouring integer codes in a row, at each column. */
+  void steps(long row, float[] steps, int at) {
+    Tensor scales = get("weights_scaling_factor");
+    for (int c = 0; c < module.columns(); c++) {
+      steps[at + c] =
+          algorithm.equals("W8A8_SQ_PER_CHANNEL")
+              ? scales.getFloat(first + row)
+              : scales.getFloat((first + row) * (module.columns() / group) + c / group);
+    }
+  }
+
+  /** Values of a row of this rank's part of the module. */
   double[] read(long row) {
     int columns = Math.toIntExact(module.columns());
     double[] values = new double[columns];
@@ -69,11 +99,6 @@ final class Rows {
       case "W4A16_AWQ", "W4A8_AWQ" -> int4(values, row);
       default -> fill(values, c -> weight.getFloat(at + c));
     }
-    factors.ifPresent(by -> {
-      for (int c = 0; c < columns; c++) {
-        values[c] *= by.getFloat(c);
-      }
-    });
     return values;
   }
 

@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.LongStream;
 import org.modelopt.export.verify.scheme.Part.Content;
 import org.modelopt.export.verify.scheme.Part.Dims;
 import org.modelopt.export.verify.scheme.Part.Merge;
@@ -12,6 +13,7 @@ import org.modelopt.export.verify.scheme.Scheme.Carrier;
 import org.modelopt.export.verify.scheme.Scheme.Decoding;
 import org.modelopt.tensor.DType;
 import org.modelopt.tensor.Shape;
+import org.modelopt.tensor.Tensor;
 
 /**
  * Storage of the algorithms that a ModelOpt configuration names.
@@ -27,6 +29,7 @@ public final class ModelOptSchemes {
           "fp8_pb_wo",
           "NVFP4",
           "NVFP4_AWQ",
+          "NVFP4_SVD",
           "W4A16_NVFP4",
           "W4A8_NVFP4_FP8",
           "mxfp4",
@@ -42,6 +45,10 @@ public final class ModelOptSchemes {
   private static final int MX_GROUP = 32;
   private static final int INT4_GROUP = 128;
   private static final int BLOCK = 128;
+
+  private static final long LARGEST_RANK = 512;
+  private static final String LORA_DOWN = "weight_quantizer._svdquant_lora_a";
+  private static final String LORA_UP = "weight_quantizer._svdquant_lora_b";
 
   private static final double E4M3_LIMIT = 448;
   private static final double NVFP4_INPUT_LIMIT = 6 * 448;
@@ -68,6 +75,8 @@ public final class ModelOptSchemes {
       case "NVFP4" -> Optional.of(nvfp4(label, group(groupSize, NVFP4_GROUP), nvfp4Input(), false));
       case "NVFP4_AWQ" ->
           Optional.of(nvfp4(label, group(groupSize, NVFP4_GROUP), nvfp4Input(), true));
+      case "NVFP4_SVD" ->
+          Optional.of(branched(nvfp4(label, group(groupSize, NVFP4_GROUP), nvfp4Input(), true)));
       case "W4A16_NVFP4" ->
           Optional.of(nvfp4(label, group(groupSize, NVFP4_GROUP), nvfp4Input().optional(), false));
       case "W4A8_NVFP4_FP8" ->
@@ -194,6 +203,63 @@ public final class ModelOptSchemes {
               k);
         },
         Inspection.NONE);
+  }
+
+  /** w = what {@code base} gives + lora_b · lora_a, a product of low rank in high precision. */
+  private static Scheme branched(Scheme base) {
+    List<Part> parts = new ArrayList<>();
+    // No server joins such layers, so that each may have its own scale.
+    for (Part part : base.parts()) {
+      boolean own = part.suffix().equals("weight_scale_2");
+      parts.add(own ? Part.scalar("weight_scale_2", Merge.STACKED) : part);
+    }
+    Dims down = (n, k) -> ranks(n, k).mapToObj(rank -> Shape.of(rank, k)).toList();
+    Dims up = (n, k) -> ranks(n, k).mapToObj(rank -> Shape.of(n, rank)).toList();
+    parts.add(Part.other(LORA_DOWN, Part.REAL, down, Merge.STACKED));
+    parts.add(Part.other(LORA_UP, Part.REAL, up, Merge.STACKED));
+    return new Scheme(
+        base.label(),
+        parts,
+        base.tile(),
+        base.grid(),
+        base.rowMultiple(),
+        base.columnMultiple(),
+        base.inputLimit(),
+        base.carrier(),
+        (tensors, n, k) -> {
+          RowDecoder codes = base.decoding().open(tensors, n, k);
+          return withProduct(codes, tensors.get(LORA_UP), tensors.get(LORA_DOWN), k);
+        },
+        ModelOptSchemes::inspectRanks);
+  }
+
+  private static LongStream ranks(long n, long k) {
+    return LongStream.rangeClosed(1, Math.min(LARGEST_RANK, Math.min(n, k)));
+  }
+
+  private static RowDecoder withProduct(RowDecoder codes, Tensor up, Tensor down, long k) {
+    int columns = Math.toIntExact(k);
+    float[] factors = down.toFloats();
+    int rank = factors.length / columns;
+    return (from, rows, values, steps) -> {
+      codes.decode(from, rows, values, steps);
+      for (int r = 0; r < rows; r++) {
+        for (int i = 0; i < rank; i++) {
+          float by = up.getFloat((from + r) * rank + i);
+          for (int c = 0; c < columns; c++) {
+            values[r * columns + c] += by * factors[i * columns + c];
+          }
+        }
+      }
+    };
+  }
+
+  private static void inspectRanks(Tensors tensors, long n, long k, Inspection.Problems problems) {
+    long up = tensors.get(LORA_UP).shape().dim(1);
+    long down = tensors.get(LORA_DOWN).shape().dim(0);
+    if (up != down) {
+      problems.add(LORA_UP, "rank " + down + ", as lora_a", "rank " + up);
+    }
   }
 
   private static Part nvfp4Input() {

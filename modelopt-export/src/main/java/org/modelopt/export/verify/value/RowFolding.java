@@ -2,14 +2,12 @@ package org.modelopt.export.verify.value;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import org.modelopt.compute.Workers;
 import org.modelopt.export.verify.consumer.ExportView;
 import org.modelopt.export.verify.layout.LinearModule;
 import org.modelopt.export.verify.layout.RowsBefore;
-import org.modelopt.export.verify.value.WeightScore.Kind;
 import org.modelopt.export.verify.value.WeightScore.Problem;
 import org.modelopt.tensor.TensorInfo;
 
@@ -23,12 +21,6 @@ import org.modelopt.tensor.TensorInfo;
  * layer alone cannot show them.
  */
 final class RowFolding {
-  /** Factors that are this far from agreeing are never blamed: they may have been rounded. */
-  private static final double TOLERANCE = 0.1;
-
-  /** How many times the expected scatter of a slope is allowed. */
-  private static final double SCATTER = 12;
-
   private final ExportView export;
   private final TensorComparison comparison;
   private final Map<String, Outcome> outcomes;
@@ -128,14 +120,11 @@ final class RowFolding {
   private List<Outcome> compare(Pair pair) {
     Slopes rows = new Slopes(pair.first().outFeatures());
     comparison.compare(pair.rows(), new ChannelFactors(null, null, rows, null));
-    float[] byRow = new float[rows.size()];
-    for (int r = 0; r < byRow.length; r++) {
-      byRow[r] = (float) rows.of(r);
-      if (!(byRow[r] > 0) || Float.isInfinite(byRow[r])) {
-        // Factors are positive; such a row is no multiple of the original's.
-        return pair.tensors().stream().map(this::outcome).toList();
-      }
+    Optional<float[]> factors = rows.factors();
+    if (factors.isEmpty()) {
+      return pair.tensors().stream().map(this::outcome).toList();
     }
+    float[] byRow = factors.get();
     float[] byColumn = new float[Math.toIntExact(pair.second().inFeatures())];
     for (int c = 0; c < byColumn.length; c++) {
       byColumn[c] = byRow[pair.link().row(c)];
@@ -147,7 +136,16 @@ final class RowFolding {
     found.add(comparison.compare(pair.rows(), onRows));
     Outcome second =
         comparison.compare(pair.columns(), new ChannelFactors(null, byColumn, null, columns));
-    found.add(disagreement(pair, again, columns).map(p -> with(second, p)).orElse(second));
+    found.add(
+        columns
+            .disagreement(
+                again,
+                pair.link(),
+                pair.first().inFeatures(),
+                pair.second().outFeatures(),
+                comparison.slack())
+            .map(problem -> with(second, problem))
+            .orElse(second));
     pair.bias().ifPresent(bias -> found.add(comparison.compare(bias, onRows)));
     return found;
   }
@@ -156,34 +154,5 @@ final class RowFolding {
     return outcome.isBad()
         ? outcome
         : outcome.score().map(score -> Outcome.of(score.withProblem(problem))).orElse(outcome);
-  }
-
-  /** Columns whose slope is not what it would be under the factors of their rows. */
-  private Optional<Problem> disagreement(Pair pair, Slopes rows, Slopes columns) {
-    double byRow = SCATTER / Math.sqrt((double) pair.first().inFeatures());
-    double byColumn = SCATTER / Math.sqrt((double) pair.second().outFeatures());
-    int bad = 0;
-    int first = -1;
-    for (int c = 0; c < columns.size(); c++) {
-      double allowed =
-          TOLERANCE + byColumn * columns.error(c) + byRow * rows.error(pair.link().row(c));
-      if (!(columns.deviation(c) <= comparison.slack() * allowed)) {
-        first = first < 0 ? c : first;
-        bad++;
-      }
-    }
-    return bad == 0
-        ? Optional.empty()
-        : Optional.of(
-            new Problem(
-                Kind.FOLDED,
-                "the factors that the rows of %s show".formatted(pair.first().path()),
-                String.format(
-                    Locale.ROOT,
-                    "%d of %d columns have others, column %d first, with %.3f of it",
-                    bad,
-                    columns.size(),
-                    first,
-                    columns.of(first))));
   }
 }

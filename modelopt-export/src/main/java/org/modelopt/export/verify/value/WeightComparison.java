@@ -22,7 +22,7 @@ import org.modelopt.export.verify.value.WeightScore.Problem;
  * into the rows are given to this class; rounding is simulated with them, and the error is measured
  * without.
  */
-final class WeightComparison {
+public final class WeightComparison {
   /** How much worse than plain rounding a whole weight may be. */
   static final double FACTOR = 2.2;
 
@@ -45,7 +45,7 @@ final class WeightComparison {
 
   /** Reads rows as floats. */
   @FunctionalInterface
-  interface Rows {
+  public interface Rows {
     /** Puts rows {@code from} to {@code from + count} into {@code values}, row-major. */
     void read(long from, int count, float[] values, float[] steps);
   }
@@ -79,7 +79,7 @@ final class WeightComparison {
    * @param grid the values of the export's codes; null if it is not quantized
    * @param slack multiplies all bounds, 1 for the usual ones
    */
-  WeightComparison(long n, long k, @Nullable Grid grid, Tile tile, double slack) {
+  public WeightComparison(long n, long k, @Nullable Grid grid, Tile tile, double slack) {
     this.n = n;
     this.k = Math.toIntExact(k);
     this.grid = grid;
@@ -94,7 +94,7 @@ final class WeightComparison {
   }
 
   /** Notes down slopes of rows and of columns, where asked for. */
-  WeightComparison withSlopes(@Nullable Slopes rows, @Nullable Slopes columns) {
+  public WeightComparison withSlopes(@Nullable Slopes rows, @Nullable Slopes columns) {
     rowSlopes = rows;
     columnSlopes = columns;
     return this;
@@ -110,7 +110,7 @@ final class WeightComparison {
    * @param rowFactors factor of each row that something else takes back: the export should hold the
    *     original times it; null for none
    */
-  WeightScore compare(
+  public WeightScore compare(
       Rows original, Rows export, float @Nullable [] columns, float @Nullable [] rowFactors) {
     if (n == 0 || k == 0) {
       return new WeightScore(0, 0, 0, Optional.empty());

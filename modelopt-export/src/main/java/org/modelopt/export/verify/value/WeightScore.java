@@ -10,7 +10,7 @@ import java.util.Optional;
  * @param bound largest {@code relative} that the format explains
  * @param problem the first thing that is wrong, if anything is
  */
-record WeightScore(double relative, double max, double bound, Optional<Problem> problem) {
+public record WeightScore(double relative, double max, double bound, Optional<Problem> problem) {
   /**
    * What is wrong with a weight.
    *
@@ -18,15 +18,15 @@ record WeightScore(double relative, double max, double bound, Optional<Problem> 
    * @param expected what the format explains
    * @param found what was measured
    */
-  record Problem(Kind kind, String expected, String found) {}
+  public record Problem(Kind kind, String expected, String found) {}
 
   /** A copy in which something else is wrong. */
-  WeightScore withProblem(Problem other) {
+  public WeightScore withProblem(Problem other) {
     return new WeightScore(relative, max, bound, Optional.of(other));
   }
 
   /** Kinds of damage, which hint at the cause. */
-  enum Kind {
+  public enum Kind {
     /** Some values are NaN or infinite. */
     NOT_FINITE,
     /** The whole is too far off: wrong codes, scales or orientation. */
@@ -42,7 +42,7 @@ record WeightScore(double relative, double max, double bound, Optional<Problem> 
   }
 
   /** Signal to noise in decibel; infinite if equal. */
-  double sqnrDecibel() {
+  public double sqnrDecibel() {
     return relative == 0 ? Double.POSITIVE_INFINITY : -20 * Math.log10(relative);
   }
 }
