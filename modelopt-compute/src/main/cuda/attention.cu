@@ -81,13 +81,28 @@ template <int D> __device__ __forceinline__ u32 place(int row, int chunk) {
 template <int ROWS, int D, int THREADS>
 __device__ __forceinline__ void loadRows(u32 to, const bf16* head, i64 stride, int from, int length, int size) {
   const int CHUNKS = D / 8;
+  if constexpr (THREADS % (8 * CHUNKS) == 0) { // the same place in each eight rows: one address and steps
+    const int STEP = THREADS / CHUNKS;
+    int row = threadIdx.x / CHUNKS, chunk = threadIdx.x % CHUNKS;
+    bool inside = chunk * 8 < size;
+    int left = length - from - row;
+    const bf16* source = head + (from + row) * stride + chunk * 8;
+    u32 target = to + place<D>(row, chunk);
 #pragma unroll
-  for (int i = 0; i < ROWS * CHUNKS / THREADS; i++) {
-    int index = i * THREADS + threadIdx.x;
-    int row = index / CHUNKS, chunk = index % CHUNKS;
-    bool present = from + row < length && chunk * 8 < size;
-    const bf16* source = present ? head + (from + row) * stride + chunk * 8 : head;
-    copy16(to + place<D>(row, chunk), source, present);
+    for (int i = 0; i < ROWS / STEP; i++) {
+      bool present = inside && i * STEP < left;
+      copy16(target + i * STEP * D * 2, present ? source : head, present);
+      source += STEP * stride;
+    }
+  } else {
+#pragma unroll
+    for (int i = 0; i < ROWS * CHUNKS / THREADS; i++) {
+      int index = i * THREADS + threadIdx.x;
+      int row = index / CHUNKS, chunk = index % CHUNKS;
+      bool present = from + row < length && chunk * 8 < size;
+      const bf16* source = present ? head + (from + row) * stride + chunk * 8 : head;
+      copy16(to + place<D>(row, chunk), source, present);
+    }
   }
 }
 
@@ -130,6 +145,7 @@ __device__ __forceinline__ void flash(const bf16* q, const bf16* k, const bf16* 
     sum[m][0] = sum[m][1] = 0;
   }
   float factor = s.scale * LOG2_E;
+  int last = s.past + first + (warp + 1) * MT * 16 - 1; // query of this warp
 
   for (int key = begin; key < end; key += BN) {
     awaitCopies();
@@ -138,88 +154,94 @@ __device__ __forceinline__ void flash(const bf16* q, const bf16* k, const bf16* 
     commitCopies();
 
     float score[MT][BN / 8][4];
-#pragma unroll
-    for (int m = 0; m < MT; m++) {
-#pragma unroll
-      for (int i = 0; i < BN / 8; i++) {
-        score[m][i][0] = score[m][i][1] = score[m][i][2] = score[m][i][3] = 0;
-      }
-    }
-#pragma unroll
-    for (int d = 0; d < D / 16; d++) {
-      u32 a[MT][4];
-#pragma unroll
-      for (int m = 0; m < MT; m++) {
-        matrices(a[m], qs + place<D>((warp * MT + m) * 16 + (lane & 15), 2 * d + (lane >> 4)));
-      }
-#pragma unroll
-      for (int n = 0; n < BN / 16; n++) {
-        u32 b[4];
-        matrices(b, ks + place<D>(n * 16 + (lane >> 4) * 8 + (lane & 7), 2 * d + (lane >> 3 & 1)));
-#pragma unroll
-        for (int m = 0; m < MT; m++) {
-          multiply(score[m][2 * n], a[m], b);
-          multiply(score[m][2 * n + 1], a[m], b + 2);
-        }
-      }
-    }
-
-    if (s.cap != 0) {
+    bool seen = key <= last; // by some query of this warp
+    if (seen) {
 #pragma unroll
       for (int m = 0; m < MT; m++) {
 #pragma unroll
         for (int i = 0; i < BN / 8; i++) {
+          score[m][i][0] = score[m][i][1] = score[m][i][2] = score[m][i][3] = 0;
+        }
+      }
 #pragma unroll
-          for (int e = 0; e < 4; e++) {
-            score[m][i][e] = capped(score[m][i][e] * s.scale, s.cap) / s.scale;
+      for (int d = 0; d < D / 16; d++) {
+        u32 a[MT][4];
+#pragma unroll
+        for (int m = 0; m < MT; m++) {
+          matrices(a[m], qs + place<D>((warp * MT + m) * 16 + (lane & 15), 2 * d + (lane >> 4)));
+        }
+#pragma unroll
+        for (int n = 0; n < BN / 16; n++) {
+          u32 b[4];
+          matrices(b, ks + place<D>(n * 16 + (lane >> 4) * 8 + (lane & 7), 2 * d + (lane >> 3 & 1)));
+#pragma unroll
+          for (int m = 0; m < MT; m++) {
+            multiply(score[m][2 * n], a[m], b);
+            multiply(score[m][2 * n + 1], a[m], b + 2);
           }
         }
       }
-    }
-    bool whole = key + BN - 1 <= s.past + first + warp * MT * 16 && key >= firstKey(s, s.past + first + BM - 1);
+
+      if (s.cap != 0) {
 #pragma unroll
-    for (int m = 0; m < MT; m++) {
+        for (int m = 0; m < MT; m++) {
 #pragma unroll
-      for (int h = 0; h < 2; h++) {
-        if (!whole) {
-          int query = s.past + first + (warp * MT + m) * 16 + h * 8 + (lane >> 2);
-          int oldest = firstKey(s, query);
+          for (int i = 0; i < BN / 8; i++) {
+#pragma unroll
+            for (int e = 0; e < 4; e++) {
+              score[m][i][e] = capped(score[m][i][e] * s.scale, s.cap) / s.scale;
+            }
+          }
+        }
+      }
+      bool whole = key + BN - 1 <= s.past + first + warp * MT * 16 && key >= firstKey(s, s.past + first + BM - 1);
+#pragma unroll
+      for (int m = 0; m < MT; m++) {
+#pragma unroll
+        for (int h = 0; h < 2; h++) {
+          if (!whole) {
+            int query = s.past + first + (warp * MT + m) * 16 + h * 8 + (lane >> 2);
+            int oldest = firstKey(s, query);
+#pragma unroll
+            for (int i = 0; i < BN / 8; i++) {
+#pragma unroll
+              for (int e = 0; e < 2; e++) {
+                int at = key + i * 8 + (lane & 3) * 2 + e;
+                if (at > query || at < oldest) {
+                  score[m][i][2 * h + e] = MINUS_INFINITY;
+                }
+              }
+            }
+          }
+          float high = maximum[m][h];
+#pragma unroll
+          for (int i = 0; i < BN / 8; i++) {
+            high = fmaxf(high, fmaxf(score[m][i][2 * h], score[m][i][2 * h + 1]));
+          }
+          high = fmaxf(high, __shfl_xor_sync(~0u, high, 1));
+          high = fmaxf(high, __shfl_xor_sync(~0u, high, 2));
+          float shift = high == MINUS_INFINITY ? 0 : high * factor;
+          bool higher = __any_sync(~0u, high > maximum[m][h]); // seldom after the first keys
+          float shrink = higher ? exp2Fast(fmaf(maximum[m][h], factor, -shift)) : 1;
+          maximum[m][h] = high;
+          float part = 0;
 #pragma unroll
           for (int i = 0; i < BN / 8; i++) {
 #pragma unroll
             for (int e = 0; e < 2; e++) {
-              int at = key + i * 8 + (lane & 3) * 2 + e;
-              if (at > query || at < oldest) {
-                score[m][i][2 * h + e] = MINUS_INFINITY;
-              }
+              float p = exp2Fast(fmaf(score[m][i][2 * h + e], factor, -shift));
+              score[m][i][2 * h + e] = p;
+              part += p;
             }
           }
-        }
-        float high = maximum[m][h];
+          sum[m][h] = fmaf(sum[m][h], shrink, part);
+          if (higher) {
 #pragma unroll
-        for (int i = 0; i < BN / 8; i++) {
-          high = fmaxf(high, fmaxf(score[m][i][2 * h], score[m][i][2 * h + 1]));
-        }
-        high = fmaxf(high, __shfl_xor_sync(~0u, high, 1));
-        high = fmaxf(high, __shfl_xor_sync(~0u, high, 2));
-        float shift = high == MINUS_INFINITY ? 0 : high * factor;
-        float shrink = exp2Fast(fmaf(maximum[m][h], factor, -shift));
-        maximum[m][h] = high;
-        float part = 0;
-#pragma unroll
-        for (int i = 0; i < BN / 8; i++) {
-#pragma unroll
-          for (int e = 0; e < 2; e++) {
-            float p = exp2Fast(fmaf(score[m][i][2 * h + e], factor, -shift));
-            score[m][i][2 * h + e] = p;
-            part += p;
+            for (int i = 0; i < DV / 8; i++) {
+              o[m][i][2 * h] *= shrink;
+              o[m][i][2 * h + 1] *= shrink;
+            }
           }
-        }
-        sum[m][h] = fmaf(sum[m][h], shrink, part);
-#pragma unroll
-        for (int i = 0; i < DV / 8; i++) {
-          o[m][i][2 * h] *= shrink;
-          o[m][i][2 * h + 1] *= shrink;
         }
       }
     }
@@ -230,24 +252,26 @@ __device__ __forceinline__ void flash(const bf16* q, const bf16* k, const bf16* 
       loadRows<BN, D, 128>(ks, k, kStride, key + BN, keys, s.headSize);
       commitCopies();
     }
+    if (seen) {
 #pragma unroll
-    for (int j = 0; j < BN / 16; j++) {
-      u32 a[MT][4];
-#pragma unroll
-      for (int m = 0; m < MT; m++) {
-        a[m][0] = pair(score[m][2 * j][0], score[m][2 * j][1]);
-        a[m][1] = pair(score[m][2 * j][2], score[m][2 * j][3]);
-        a[m][2] = pair(score[m][2 * j + 1][0], score[m][2 * j + 1][1]);
-        a[m][3] = pair(score[m][2 * j + 1][2], score[m][2 * j + 1][3]);
-      }
-#pragma unroll
-      for (int n = 0; n < DV / 16; n++) {
-        u32 b[4];
-        matricesTransposed(b, vs + place<DV>(j * 16 + (lane & 15), 2 * n + (lane >> 4)));
+      for (int j = 0; j < BN / 16; j++) {
+        u32 a[MT][4];
 #pragma unroll
         for (int m = 0; m < MT; m++) {
-          multiply(o[m][2 * n], a[m], b);
-          multiply(o[m][2 * n + 1], a[m], b + 2);
+          a[m][0] = pair(score[m][2 * j][0], score[m][2 * j][1]);
+          a[m][1] = pair(score[m][2 * j][2], score[m][2 * j][3]);
+          a[m][2] = pair(score[m][2 * j + 1][0], score[m][2 * j + 1][1]);
+          a[m][3] = pair(score[m][2 * j + 1][2], score[m][2 * j + 1][3]);
+        }
+#pragma unroll
+        for (int n = 0; n < DV / 16; n++) {
+          u32 b[4];
+          matricesTransposed(b, vs + place<DV>(j * 16 + (lane & 15), 2 * n + (lane >> 4)));
+#pragma unroll
+          for (int m = 0; m < MT; m++) {
+            multiply(o[m][2 * n], a[m], b);
+            multiply(o[m][2 * n + 1], a[m], b + 2);
+          }
         }
       }
     }

@@ -3,42 +3,60 @@
 
 // One block per row. flags: 1 = weight stands for 1 + w, 2 = weight applied before rounding. A thread keeps up to KEPT
 // times eight elements; longer rows are read twice.
-template <typename T>
-__device__ __forceinline__ void normalize(const T* weight, T* y, int i, int c, bool vec, float inverse, int flags,
-                                          float* v) {
-  float w[8];
-  take8(weight, i, c, vec, w);
+template <typename T> __device__ __forceinline__ void normalize(const float* w, float inverse, int flags, float* v) {
 #pragma unroll
   for (int j = 0; j < 8; j++) {
     float factor = flags & 1 ? 1 + w[j] : w[j];
     float normal = v[j] * inverse;
     v[j] = flags & 2 ? normal * factor : rounded<T>(normal) * rounded<T>(factor);
   }
-  give8(y, i, c, vec, v);
 }
+
+template <typename T> struct Eight {
+  uint4 words[sizeof(T) / 2];
+
+  __device__ __forceinline__ void load(const T* p) {
+#pragma unroll
+    for (int i = 0; i < sizeof(T) / 2; i++) {
+      words[i] = ((const uint4*)p)[i];
+    }
+  }
+  __device__ __forceinline__ void get(float* x) const {
+    load8((const T*)words, x);
+  }
+};
 
 template <typename T>
 __device__ __forceinline__ void rmsNorm(const T* x, const T* weight, T* y, int c, float epsilon, int flags) {
-  const int KEPT = 2;
+  const int KEPT = 4;
   __shared__ float room[32];
   bool vec = (c & 7) == 0;
   x += (i64)blockIdx.x * c;
   y += (i64)blockIdx.x * c;
   int step = 8 * blockDim.x;
-  float kept[KEPT][8];
-  float sum = 0;
+  Eight<T> kept[KEPT], weights[KEPT]; // on their way before the sum is needed
 #pragma unroll
   for (int k = 0; k < KEPT; k++) {
     int i = 8 * threadIdx.x + k * step;
-    if (i < c) {
-      take8(x, i, c, vec, kept[k]);
+    if (vec && i < c) {
+      kept[k].load(x + i);
+      weights[k].load(weight + i);
+    }
+  }
+  float sum = 0;
+#pragma unroll
+  for (int k = 0; k < KEPT; k++) {
+    if (vec && 8 * threadIdx.x + k * step < c) {
+      float v[8];
+      kept[k].get(v);
 #pragma unroll
       for (int j = 0; j < 8; j++) {
-        sum = fmaf(kept[k][j], kept[k][j], sum);
+        sum = fmaf(v[j], v[j], sum);
       }
     }
   }
-  for (int i = 8 * threadIdx.x + KEPT * step; i < c; i += step) {
+  int rest = 8 * threadIdx.x + (vec ? KEPT * step : 0);
+  for (int i = rest; i < c; i += step) {
     float v[8];
     take8(x, i, c, vec, v);
 #pragma unroll
@@ -46,19 +64,24 @@ __device__ __forceinline__ void rmsNorm(const T* x, const T* weight, T* y, int c
       sum = fmaf(v[j], v[j], sum);
     }
   }
-  float mean = blockSum(sum, room) / c;
-  float inverse = 1 / sqrtf(mean + epsilon);
+  float inverse = 1 / sqrtf(blockSum(sum, room) / c + epsilon);
 #pragma unroll
   for (int k = 0; k < KEPT; k++) {
     int i = 8 * threadIdx.x + k * step;
-    if (i < c) {
-      normalize(weight, y, i, c, vec, inverse, flags, kept[k]);
+    if (vec && i < c) {
+      float v[8], w[8];
+      kept[k].get(v);
+      weights[k].get(w);
+      normalize<T>(w, inverse, flags, v);
+      give8(y, i, c, true, v);
     }
   }
-  for (int i = 8 * threadIdx.x + KEPT * step; i < c; i += step) {
-    float v[8];
+  for (int i = rest; i < c; i += step) {
+    float v[8], w[8];
     take8(x, i, c, vec, v);
-    normalize(weight, y, i, c, vec, inverse, flags, v);
+    take8(weight, i, c, vec, w);
+    normalize<T>(w, inverse, flags, v);
+    give8(y, i, c, vec, v);
   }
 }
 

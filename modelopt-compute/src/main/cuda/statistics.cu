@@ -1,9 +1,18 @@
 // What activations look like per channel, added to what was seen before.
 //
 // The rows of a matrix are cut into gridDim.y parts, each with figures of its own: amax [parts, c] and sum [parts, c].
-// A part adds up in row order (eight rows in float32 before they are added to the float64 sum), so results are the same
-// in every run. The parts are put together by finish.
+// A part adds up in a fixed order (eight rows in float32 before they are added to the float64 sum), so results are the
+// same in every run. The parts are put together by finish.
 #include "common.cuh"
+
+__device__ __forceinline__ void look(const float* v, float* max, float* sum) {
+#pragma unroll
+  for (int j = 0; j < 8; j++) {
+    float magnitude = fabsf(v[j]);
+    max[j] = magnitude > max[j] || magnitude != magnitude ? magnitude : max[j];
+    sum[j] += magnitude;
+  }
+}
 
 template <typename T> __device__ __forceinline__ void observe(const T* x, int rows, int c, float* amax, double* sum) {
   __shared__ float maxima[8][256];
@@ -16,25 +25,32 @@ template <typename T> __device__ __forceinline__ void observe(const T* x, int ro
   float m[8] = {0, 0, 0, 0, 0, 0, 0, 0};
   double s[8] = {0, 0, 0, 0, 0, 0, 0, 0};
   if (column < c) {
-    for (int row = from + threadIdx.y; row < to; row += 64) {
+    int row = from + threadIdx.y;
+    for (; vec && row + 56 < to; row += 64) { // eight loads on their way at a time
+      float v[8][8];
+#pragma unroll
+      for (int k = 0; k < 8; k++) {
+        load8(x + (i64)(row + 8 * k) * c + column, v[k]);
+      }
       float part[8] = {0, 0, 0, 0, 0, 0, 0, 0};
 #pragma unroll
       for (int k = 0; k < 8; k++) {
-        if (row + 8 * k < to) {
-          float v[8];
-          take8(x + (i64)(row + 8 * k) * c, column, c, vec, v);
-#pragma unroll
-          for (int j = 0; j < 8; j++) {
-            float magnitude = fabsf(v[j]);
-            m[j] = magnitude > m[j] || magnitude != magnitude ? magnitude : m[j];
-            part[j] += magnitude;
-          }
-        }
+        look(v[k], m, part);
       }
 #pragma unroll
       for (int j = 0; j < 8; j++) {
         s[j] += part[j];
       }
+    }
+    float part[8] = {0, 0, 0, 0, 0, 0, 0, 0};
+    for (; row < to; row += 8) {
+      float v[8];
+      take8(x + (i64)row * c, column, c, vec, v);
+      look(v, m, part);
+    }
+#pragma unroll
+    for (int j = 0; j < 8; j++) {
+      s[j] += part[j];
     }
   }
 #pragma unroll

@@ -18,6 +18,20 @@ enum {
   FOUR_OVER_SIX
 };
 
+// Largest magnitude, in its 15 bits, of eight bfloat16 or binary16 elements. As bfloat16 numbers such bits have their
+// order; 0x7FFF if one of them is a NaN there.
+__device__ __forceinline__ u32 largerOfPairs(u32 a, u32 b) {
+  u32 y;
+  asm("max.NaN.bf16x2 %0, %1, %2;" : "=r"(y) : "r"(a), "r"(b));
+  return y;
+}
+__device__ __forceinline__ u32 largestOfPairs(uint4 a) {
+  u32 x = largerOfPairs(a.x & 0x7FFF7FFFu, a.y & 0x7FFF7FFFu);
+  u32 y = largerOfPairs(a.z & 0x7FFF7FFFu, a.w & 0x7FFF7FFFu);
+  u32 m = largerOfPairs(x, y);
+  return max(m & 0xFFFFu, m >> 16);
+}
+
 #define FLOAT_MAX 0x1.fffffep127f
 #define FLOAT_MIN 0x1p-149f
 #define INFINITE 0x7F800000u
@@ -114,9 +128,8 @@ __device__ __forceinline__ double uniform(const Spec& s, u64 index) {
   return (double)(u32)((z ^ (z >> 31)) >> 32) * 0x1p-32;
 }
 
-// Codes by every rounding and for every quotient; the fast paths are below.
-// By value: a reference would have every thread copy the kernel's parameter to its stack.
-template <int KIND> __device__ __noinline__ u32 anyCode(Spec s, float q, int zeroPoint, u64 index) {
+// The code of a quotient, by every rounding and for every quotient; packed.cu has faster ways for usual ones.
+template <int KIND> __device__ __forceinline__ u32 anyCode(const Spec& s, float q, int zeroPoint, u64 index) {
   if (KIND == FLOAT) {
     const Float& f = s.f;
     if (q != q) {
@@ -243,11 +256,15 @@ __device__ __forceinline__ float roundScale(int format, float scale) {
   }
 }
 
-__device__ __forceinline__ int floorLog2(double x) {
-  return (int)((u64)__double_as_longlong(x) >> 52 & 0x7FF) - 1023;
+// Of positive numbers.
+__device__ __forceinline__ int floorLog2(float x) {
+  u32 bits = __float_as_uint(x);
+  return bits >= 0x00800000u ? (int)(bits >> 23) - 127 : -118 - __clz(bits);
 }
-__device__ __forceinline__ int ceilLog2(double x) {
-  return (__double_as_longlong(x) & 0xFFFFFFFFFFFFFLL) == 0 && x != 0 ? floorLog2(x) : floorLog2(x) + 1;
+__device__ __forceinline__ int ceilLog2(float x) {
+  u32 bits = __float_as_uint(x);
+  u32 below = bits >= 0x00800000u ? bits & 0x007FFFFFu : bits & (bits - 1); // zero for powers of two
+  return floorLog2(x) + (below != 0);
 }
 __device__ __forceinline__ float divideAmax(const Spec& s, float amax, float by) {
   return s.reciprocal ? amax * (1.f / by) : amax / by;
@@ -280,7 +297,8 @@ __device__ __forceinline__ float scaleOfAmax(const Spec& s, float amax) {
   } else if (s.rule == POWER_CEIL) {
     k = ceilLog2(amax) - floorLog2(s.formatMax);
   } else {
-    k = ceilLog2(amax / s.formatMax);
+    float ratio = amax / s.formatMax;
+    k = ratio == 0 ? -127 : ceilLog2(ratio);
   }
   k = min(max(k, -127), 127);
   return roundScale(s.scaleFormat, __uint_as_float(k == -127 ? 0x00400000u : (u32)(k + 127) << 23));
@@ -290,4 +308,30 @@ __device__ __forceinline__ float scaleOfAmax(const Spec& s, float amax) {
 __device__ __forceinline__ float divisorOf(const Spec& s, float scale) {
   float product = scale * s.globalScale * s.steps;
   return product == 0 ? FLOAT_MIN : product;
+}
+
+template <typename T> __device__ __forceinline__ float withinType(float x);
+template <> __device__ __forceinline__ float withinType<float>(float x) {
+  return x;
+}
+template <> __device__ __forceinline__ float withinType<bf16>(float x) {
+  return fabsf(x) <= FLOAT_MAX ? fminf(fmaxf(x, -0x1.FEp127f), 0x1.FEp127f) : x;
+}
+template <> __device__ __forceinline__ float withinType<f16>(float x) {
+  return fabsf(x) <= FLOAT_MAX ? fminf(fmaxf(x, -65504.f), 65504.f) : x;
+}
+
+// The code of one element by the division and the rounding that always hold.
+template <typename T, int KIND>
+__device__ __forceinline__ u32 codeOf(const Spec& s, float x, float d, int zeroPoint, u64 index) {
+  float divisor = s.narrow == 2 ? rounded<T>(d) : d;
+  float q = x / (divisor == 0 ? FLOAT_MIN : divisor);
+  q = s.narrow ? rounded<T>(q) : q;
+  return anyCode<KIND>(s, q, zeroPoint, index);
+}
+
+// What a code stands for, as a number that fits T.
+template <typename T, int KIND>
+__device__ __forceinline__ float numberOf(const Spec& s, u32 code, float d, int zeroPoint) {
+  return withinType<T>(times(valueOf<KIND>(s, code, zeroPoint), d));
 }

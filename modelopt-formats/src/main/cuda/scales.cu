@@ -1,38 +1,74 @@
 // What the elements that share a scale have in common, and the scale that follows.
 #include "quantize.cuh"
 
+// The largest of magnitudes in 16 bytes of elements, as bits of a float32; infinite or more if not all are finite.
+__device__ __forceinline__ u32 largestOf(uint4 a, float) {
+  return max(max(a.x & 0x7FFFFFFFu, a.y & 0x7FFFFFFFu), max(a.z & 0x7FFFFFFFu, a.w & 0x7FFFFFFFu));
+}
+__device__ __forceinline__ u32 largestOf(uint4 a, bf16) {
+  return largestOfPairs(a) << 16;
+}
+__device__ __forceinline__ u32 largestOf(uint4 a, f16) {
+  f16 most = {(u16)largestOfPairs(a)};
+  return most.bits >= 0x7C00u ? INFINITE : __float_as_uint(toFloat(most));
+}
+
 // Largest magnitude of n elements, as bits, into a word that holds 0 or an earlier maximum.
 template <typename T> __device__ __forceinline__ void amaxAll(const T* in, i64 n, u32* amax, int* notFinite) {
+  const int TIMES = 4;
+  const int EACH = 16 / sizeof(T);
+  __shared__ u32 room[32];
   u32 most = 0;
   bool strange = false;
-  i64 step = 8 * (i64)gridDim.x * blockDim.x;
-#pragma unroll 4
-  for (i64 i = 8 * ((i64)blockIdx.x * blockDim.x + threadIdx.x); i < n; i += step) {
-    float x[8];
-    take8(in, i, n, true, x);
+  i64 vectors = n / EACH;
+  i64 tile = TIMES * blockDim.x;
+  for (i64 from = blockIdx.x * tile; from < vectors; from += gridDim.x * tile) {
+    uint4 a[TIMES];
+#pragma unroll
+    for (int k = 0; k < TIMES; k++) {
+      i64 at = from + k * blockDim.x + threadIdx.x;
+      a[k] = at < vectors ? ((const uint4*)in)[at] : make_uint4(0, 0, 0, 0);
+    }
     u32 here = 0;
 #pragma unroll
-    for (int j = 0; j < 8; j++) {
-      here = max(here, __float_as_uint(x[j]) & 0x7FFFFFFFu);
+    for (int k = 0; k < TIMES; k++) {
+      here = max(here, largestOf(a[k], T{}));
     }
-    if (here >= INFINITE) {
+    if (here >= INFINITE) { // only finite ones count
       strange = true;
-      here = 0;
-      for (int j = 0; j < 8; j++) {
-        u32 magnitude = __float_as_uint(x[j]) & 0x7FFFFFFFu;
-        here = magnitude < INFINITE ? max(here, magnitude) : here;
+      for (int k = 0; k < TIMES; k++) {
+        i64 at = from + k * blockDim.x + threadIdx.x;
+        for (int j = 0; at < vectors && j < EACH; j++) {
+          u32 magnitude = __float_as_uint(toFloat(in[at * EACH + j])) & 0x7FFFFFFFu;
+          most = magnitude < INFINITE ? max(most, magnitude) : most;
+        }
       }
+    } else {
+      most = max(most, here);
     }
-    most = max(most, here);
   }
-  for (int d = 16; d > 0; d /= 2) {
-    most = max(most, __shfl_xor_sync(~0u, most, d));
+  if (blockIdx.x == 0 && threadIdx.x < n - vectors * EACH) {
+    u32 magnitude = __float_as_uint(toFloat(in[vectors * EACH + threadIdx.x])) & 0x7FFFFFFFu;
+    strange |= magnitude >= INFINITE;
+    most = magnitude < INFINITE ? max(most, magnitude) : most;
   }
   if (strange) {
     *notFinite = 1;
   }
-  if ((threadIdx.x & 31) == 0 && most > 0) {
-    atomicMax(amax, most);
+  for (int d = 16; d > 0; d /= 2) {
+    most = max(most, __shfl_xor_sync(~0u, most, d));
+  }
+  if ((threadIdx.x & 31) == 0) {
+    room[threadIdx.x >> 5] = most;
+  }
+  __syncthreads();
+  if (threadIdx.x == 0) {
+    for (int i = 1; i < blockDim.x >> 5; i++) {
+      most = max(most, room[i]);
+    }
+    if (most > 0) {
+      atomicMax(amax, most);
+    }
   }
 }
 

@@ -24,6 +24,8 @@ import org.modelopt.tensor.Tensor;
 public final class CudaCodec {
   private static final int THREADS = 256;
   private static final int PER_THREAD = 16;
+  private static final int EIGHTS_PER_DECODER = 2;
+  private static final int AMAX_BLOCKS_PER_MULTIPROCESSOR = 8;
 
   private final CudaBackend backend;
   private final QuantSpec spec;
@@ -38,8 +40,22 @@ public final class CudaCodec {
     this.kind = CudaSpecWords.kind(spec);
   }
 
+  /** For every layout and rounding. */
   private CudaModule quantize() {
     return backend.module(CudaCodec.class, "cuda/quantize.ptx");
+  }
+
+  /** For {@link CudaRuns}, at the speed of memory. */
+  private CudaModule packed() {
+    return backend.module(CudaCodec.class, "cuda/packed.ptx");
+  }
+
+  private Optional<CudaRuns> runs(Shape shape) {
+    return CudaRuns.of(spec, conversion, shape, groups(shape));
+  }
+
+  private String kernel(String operation, DType dtype) {
+    return "%s_%s_%s".formatted(operation, kind, CudaBackend.suffix(dtype));
   }
 
   private CudaModule scaling() {
@@ -57,7 +73,11 @@ public final class CudaCodec {
   /** Largest magnitude of all elements; {@code into} is F32 {@code [1]}, zero or an earlier one. */
   public void amaxOfAll(Tensor x, Tensor into, Tensor strange) {
     long n = x.shape().elements();
-    long blocks = Math.min(Math.ceilDiv(n, 8L * THREADS), 16L * backend.multiprocessors());
+    long blocks =
+        Math.clamp(
+            n / (32L * THREADS),
+            1,
+            (long) AMAX_BLOCKS_PER_MULTIPROCESSOR * backend.multiprocessors());
     scaling()
         .launch(
             "amax_all_" + CudaBackend.suffix(x.dtype()),
@@ -148,62 +168,90 @@ public final class CudaCodec {
   }
 
   private void given(String operation, Tensor x, Scales scales, Tensor out, Tensor strange) {
-    quantize()
-        .launch(
-            "%s_%s_%s".formatted(operation, kind, CudaBackend.suffix(x.dtype())),
-            chunks(x.shape()),
-            matrix(
-                    backend
-                        .arguments()
-                        .tensor(x)
-                        .tensor(out)
-                        .tensor(scales.values())
-                        .optional(scales.zeroPoints())
-                        .tensor(strange),
-                    x)
-                .words(words(x, scales.globalScale())));
+    KernelArguments arguments =
+        backend
+            .arguments()
+            .tensor(x)
+            .tensor(out)
+            .tensor(scales.values())
+            .optional(scales.zeroPoints())
+            .tensor(strange);
+    String kernel = kernel(operation, x.dtype());
+    int[] words = words(x, scales.globalScale());
+    Optional<CudaRuns> runs = runs(x.shape());
+    if (runs.isPresent()) {
+      long threads = operation.equals("encode") ? runs.get().count() : 2 * runs.get().count();
+      packed().launch(kernel, threads(threads), arguments.words(runs.get().words()).words(words));
+    } else {
+      quantize().launch(kernel, chunks(x.shape()), matrix(arguments, x).words(words));
+    }
   }
 
   /** Whether scales and codes of a tensor of {@code shape} can be made by one kernel. */
   public boolean isOnePass(Shape shape) {
-    return spec.scaleRule().dependsOnAmaxOnly() && groups(shape).areRuns(shape.columns());
+    return spec.scaleRule().dependsOnAmaxOnly()
+        && groups(shape).areShortRuns(shape.columns())
+        && runs(shape).isPresent();
   }
 
   /** Scales and codes in one pass, where {@link #isOnePass}. */
   public void encodeWithScales(Tensor x, Scales into, Tensor codes, Tensor strange) {
-    own("encode_own", x, into.globalScale(), into.values(), codes, strange);
+    CudaRuns runs = runs(x.shape()).orElseThrow();
+    packed()
+        .launch(
+            kernel("encode_own", x.dtype()),
+            threads(runs.count()),
+            backend
+                .arguments()
+                .tensor(x)
+                .tensor(codes)
+                .tensor(into.values())
+                .tensor(strange)
+                .words(runs.words())
+                .words(words(x, into.globalScale())));
   }
 
   /** What a round trip under scales of its own makes of {@code x}, where {@link #isOnePass}. */
   public void roundUnderOwnScales(Tensor x, float globalScale, Tensor into, Tensor strange) {
-    own("round_own", x, globalScale, strange, into, strange);
-  }
-
-  private void own(
-      String operation, Tensor x, float globalScale, Tensor scales, Tensor out, Tensor strange) {
-    quantize()
+    CudaRuns runs = runs(x.shape()).orElseThrow();
+    packed()
         .launch(
-            "%s_%s_%s".formatted(operation, kind, CudaBackend.suffix(x.dtype())),
-            chunks(x.shape()),
-            matrix(backend.arguments().tensor(x).tensor(out).tensor(scales).tensor(strange), x)
+            kernel("round_own", x.dtype()),
+            threads(2 * runs.count()),
+            backend
+                .arguments()
+                .tensor(x)
+                .tensor(into)
+                .tensor(strange)
+                .words(runs.words())
                 .words(words(x, globalScale)));
   }
 
   /** The values of codes, in the type of {@code into}. */
   public void decode(Tensor codes, Scales scales, Tensor into) {
-    quantize()
-        .launch(
-            "decode_%s_%s".formatted(kind, CudaBackend.suffix(into.dtype())),
-            chunks(into.shape()),
-            matrix(
-                    backend
-                        .arguments()
-                        .tensor(codes)
-                        .tensor(into)
-                        .tensor(scales.values())
-                        .optional(scales.zeroPoints()),
-                    into)
-                .words(words(into, scales.globalScale())));
+    KernelArguments arguments =
+        backend
+            .arguments()
+            .tensor(codes)
+            .tensor(into)
+            .tensor(scales.values())
+            .optional(scales.zeroPoints());
+    String kernel = kernel("decode", into.dtype());
+    int[] words = words(into, scales.globalScale());
+    Optional<CudaRuns> runs = runs(into.shape()).filter(found -> spec.format().bits() != 6);
+    if (runs.isPresent()) {
+      packed()
+          .launch(
+              kernel,
+              threads(Math.ceilDiv(2 * runs.get().count(), EIGHTS_PER_DECODER)),
+              arguments.words(runs.get().words()).words(words));
+    } else {
+      quantize().launch(kernel, chunks(into.shape()), matrix(arguments, into).words(words));
+    }
+  }
+
+  private static Grid threads(long threads) {
+    return Grid.of(Math.ceilDiv(threads, (long) THREADS), THREADS);
   }
 
   private static KernelArguments matrix(KernelArguments arguments, Tensor x) {

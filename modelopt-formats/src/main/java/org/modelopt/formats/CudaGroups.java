@@ -30,11 +30,11 @@ record CudaGroups(int rows, int columns, int perRow, long count) {
         groupRows, groupColumns, perRow, Math.ceilDiv(rows, (long) groupRows) * perRow);
   }
 
-  /** Whether one kernel can make scales and codes: runs of 16, 32 ... 512 that divide rows. */
-  boolean areRuns(long matrixColumns) {
+  /** Whether groups are runs of 16, 32 ... 256 elements that divide rows. */
+  boolean areShortRuns(long matrixColumns) {
     return rows == 1
         && columns >= 16
-        && columns <= 512
+        && columns <= 256
         && Integer.bitCount(columns) == 1
         && matrixColumns % columns == 0;
   }

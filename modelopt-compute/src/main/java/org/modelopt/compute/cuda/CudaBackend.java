@@ -304,7 +304,7 @@ public final class CudaBackend implements Backend {
     kernels("rows")
         .launch(
             "rms_norm_" + suffix(x.dtype()),
-            rowGrid(x.shape().dim(0), columns),
+            normGrid(x.shape().dim(0), columns),
             arguments()
                 .tensor(x)
                 .tensor(weight)
@@ -313,6 +313,12 @@ public final class CudaBackend implements Backend {
                 .float32(spec.epsilon())
                 .int32(flags));
     return y;
+  }
+
+  /** A block per row, whose threads keep up to four times eight elements. */
+  private static Grid normGrid(long rows, int columns) {
+    int warps = Math.clamp(Math.ceilDiv(columns, 4 * 32 * PER_THREAD), 1, 16);
+    return Grid.of(rows, 32 * warps);
   }
 
   /** A block per row, of as many threads as have something to do. */

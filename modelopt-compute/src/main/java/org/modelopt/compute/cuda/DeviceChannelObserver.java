@@ -12,7 +12,7 @@ import org.modelopt.tensor.Tensor;
 /** Figures per channel that stay on the device until somebody asks for them. */
 final class DeviceChannelObserver implements ChannelObserver {
   private static final int COLUMNS = 256;
-  private static final int PARTS = 16;
+  private static final int PARTS = 32;
 
   private final CudaBackend backend;
   private final CudaModule module;
