@@ -9,9 +9,14 @@ import org.modelopt.data.CalibrationData;
 import org.modelopt.data.SampleSet;
 import org.modelopt.error.DataException;
 import org.modelopt.job.JobOptions;
+import org.modelopt.mixed.Mix;
+import org.modelopt.mixed.Sensitivities;
 import org.modelopt.model.Model;
+import org.modelopt.quantize.AutoQuantized;
 import org.modelopt.quantize.Calibration;
+import org.modelopt.quantize.MixedPrecision;
 import org.modelopt.quantize.QuantizedModel;
+import org.modelopt.quantize.SensitivityOptions;
 import org.modelopt.version.Version;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -108,6 +113,49 @@ public final class ModelOpt {
     Optional<SampleSet> samples =
         calibration.needsSamples() ? Optional.of(data.read(model.textEncoder())) : Optional.empty();
     return run(calibration, samples, options);
+  }
+
+  /**
+   * Quantizes {@code model} in mixed precision: each of its linears by one of {@code candidates},
+   * or not at all, so that it has {@code effectiveBits} bits per weight at most and loses as little
+   * as possible. Linears that servers join, and the experts of a layer, are treated alike.
+   *
+   * @param candidates configs that share an algorithm; those that only take maxima go with any
+   * @param effectiveBits most bits per weight, scales included, over all linears that some
+   *     candidate quantizes
+   * @param data read once, run through the model twice
+   * @throws org.modelopt.error.ConfigException if the candidates do not fit the model or each
+   *     other, or no mixture is that small
+   */
+  public static AutoQuantized autoQuantize(
+      Model model, List<Config> candidates, double effectiveBits, CalibrationData data) {
+    return autoQuantize(
+        model, candidates, effectiveBits, data, SensitivityOptions.DEFAULT, JobOptions.defaults());
+  }
+
+  /**
+   * As {@link #autoQuantize(Model, List, double, CalibrationData)}.
+   *
+   * @param sensitivity how losses are measured
+   * @param options where and how to run; a job directory keeps the second pass
+   */
+  public static AutoQuantized autoQuantize(
+      Model model,
+      List<Config> candidates,
+      double effectiveBits,
+      CalibrationData data,
+      SensitivityOptions sensitivity,
+      JobOptions options) {
+    MixedPrecision search = new MixedPrecision(model, candidates, sensitivity, options);
+    search.unmeasured().solve(effectiveBits); // refuses, before work begins, what cannot be
+    SampleSet samples = data.read(model.textEncoder());
+    try (Backend backend = options.openBackend()) {
+      Sensitivities sensitivities = search.measure(samples, backend);
+      Mix mix = sensitivities.solve(effectiveBits);
+      Calibration calibration = new Calibration(model, mix.config(), options);
+      return new AutoQuantized(
+          calibration.run(Optional.of(samples), backend).getFirst(), mix, sensitivities);
+    }
   }
 
   private static List<QuantizedModel> run(

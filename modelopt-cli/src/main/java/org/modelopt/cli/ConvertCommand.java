@@ -83,7 +83,7 @@ final class ConvertCommand implements Callable<Integer> {
     try (HfModel opened = model.open()) {
       for (ExportResult result :
           export.write(quantized(opened, to, options), to.target(), options)) {
-        QuantizeCommand.print(terminal, result);
+        JobOutput.print(terminal, result);
       }
     }
     return 0;

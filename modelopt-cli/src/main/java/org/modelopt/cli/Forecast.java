@@ -13,10 +13,12 @@ import org.modelopt.config.PlanSize;
 import org.modelopt.config.SpecNames;
 import org.modelopt.job.JobEstimate;
 import org.modelopt.job.JobOptions;
+import org.modelopt.mixed.Sensitivities;
 import org.modelopt.models.HfModel;
 import org.modelopt.numeric.QuantSpec;
 import org.modelopt.quantize.Calibration;
 import org.modelopt.tensor.Tensor;
+import org.modelopt.tensor.TensorInfo;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
@@ -54,6 +56,14 @@ record Forecast(
           tokens,
           JobEstimate.of(model, configs, samples, options, backend));
     }
+  }
+
+  /** Bytes of the tensors of {@code model} if its mixture has so many bits. */
+  static long bytes(HfModel model, Sensitivities mixture, double bits) {
+    long before = model.tensors().tensors().stream().mapToLong(TensorInfo::byteSize).sum();
+    long searched =
+        mixture.units().stream().mapToLong(unit -> unit.options().getFirst().bytes()).sum();
+    return before - searched + (long) Math.min(searched, bits * mixture.elements() / 8);
   }
 
   void print(Terminal terminal, boolean json) {

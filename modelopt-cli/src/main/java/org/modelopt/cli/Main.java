@@ -18,6 +18,7 @@ import picocli.CommandLine.IVersionProvider;
       DemoCommand.class,
       PlanCommand.class,
       QuantizeCommand.class,
+      AutoCommand.class,
       ConvertCommand.class,
       EvalCommand.class,
       ServeCommand.class,

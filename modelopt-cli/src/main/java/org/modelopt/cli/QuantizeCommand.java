@@ -1,7 +1,6 @@
 package org.modelopt.cli;
 
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
@@ -12,14 +11,11 @@ import org.modelopt.export.write.ExportResult;
 import org.modelopt.job.JobOptions;
 import org.modelopt.models.HfModel;
 import org.modelopt.quantize.QuantizedModel;
-import org.modelopt.report.ReportFiles;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
-import tools.jackson.databind.node.ArrayNode;
-import tools.jackson.databind.node.ObjectNode;
 
 /** Calibrates, quantizes, exports, verifies. */
 @Command(
@@ -83,77 +79,14 @@ final class QuantizeCommand implements Callable<Integer> {
       }
       List<ExportResult> results = export.write(quantized, options);
       report.ended("export");
-      List<Path> reports = reports(report, quantized, results, options);
+      JobOutput output = new JobOutput(model.directory(), quantized, results, guard.limits());
+      List<Path> reports = output.writeReports(report, options);
       if (json) {
-        terminal.line(Json.text(asJson(quantized, results)));
+        terminal.line(Json.text(output.asJson()));
       } else {
-        int kinds = results.size() / quantized.size();
-        for (int i = 0; i < results.size(); i++) {
-          if (i % kinds == 0) {
-            terminal.line(quantized.get(i / kinds).summary().stripTrailing());
-            terminal.line("%-12s%s".formatted("report", reports.get(i / kinds)));
-            terminal.line("rollout");
-            rollout(results.get(i)).lines().forEach(terminal::line);
-          }
-          print(terminal, results.get(i));
-        }
+        output.print(terminal, reports);
       }
     }
     return 0;
-  }
-
-  /** One report for each config, beside its first export. */
-  private List<Path> reports(
-      JobReport report,
-      List<QuantizedModel> quantized,
-      List<ExportResult> results,
-      JobOptions options) {
-    List<Path> written = new ArrayList<>();
-    int kinds = results.size() / quantized.size();
-    for (int i = 0; i < quantized.size(); i++) {
-      ExportResult first = results.get(i * kinds);
-      Path directory = report.write(quantized.get(i), first.tensorBytes(), first.path(), options);
-      rollout(first).write(directory);
-      written.add(directory.resolve(ReportFiles.HTML));
-    }
-    return written;
-  }
-
-  private Rollout rollout(ExportResult export) {
-    return Rollout.of(model.directory(), export, guard.limits());
-  }
-
-  static void print(Terminal terminal, ExportResult result) {
-    terminal.entry("format", result.format());
-    terminal.entry("size", Sizes.bytes(result.tensorBytes()));
-    terminal.entry("verified", result.report().summary());
-    terminal.entry("written to", result.path());
-  }
-
-  private ObjectNode asJson(List<QuantizedModel> quantized, List<ExportResult> results) {
-    ObjectNode node = Json.object();
-    node.put("model", model.directory().toString());
-    quantized
-        .getFirst()
-        .samples()
-        .ifPresent(set ->
-            node.putObject("calibration")
-                .put("source", set.source())
-                .put("samples", set.samples().size())
-                .put("tokens", set.tokens()));
-    ArrayNode outputs = node.putArray("outputs");
-    int kinds = results.size() / quantized.size();
-    for (int i = 0; i < results.size(); i++) {
-      ExportResult result = results.get(i);
-      outputs
-          .addObject()
-          .put("config", quantized.get(i / kinds).config().name())
-          .put("format", result.format())
-          .put("path", result.path().toString())
-          .put("bytes", result.tensorBytes())
-          .put("verified", result.report().passed())
-          .put("report", result.report().summary());
-    }
-    return node;
   }
 }

@@ -38,6 +38,11 @@ public record Plan(List<PlannedLinear> linears, List<PlannedCache> caches) {
       Optional<QuantSpec> dequantizedWeight,
       Optional<QuantSpec> input) {}
 
+  /** A linear that stays as it is. */
+  public static PlannedLinear unquantized(Linear linear) {
+    return new PlannedLinear(linear, Optional.empty(), Optional.empty(), Optional.empty());
+  }
+
   /**
    * A cache site and its format.
    *

@@ -120,6 +120,24 @@ public final class Activations implements AutoCloseable {
     }
   }
 
+  /** What {@code layer} makes of every sample; these activations stay. */
+  public Activations advanced(
+      Layer layer, LayerParameters parameters, Pass pass, JobOptions options) {
+    ActivationStore next =
+        new ActivationStore(samples(), options.activationBytes(), options.spillDirectory());
+    try {
+      for (int i = 0; i < samples(); i++) {
+        try (Scope scope = pass.backend().openScope()) {
+          next.put(i, run(i, layer, parameters, pass, scope), pass.backend(), scope);
+        }
+      }
+      return new Activations(next);
+    } catch (RuntimeException | Error e) {
+      next.close();
+      throw e;
+    }
+  }
+
   /** Runs {@code layer} on every sample and hands the results out; the activations stay. */
   public void drain(Layer layer, LayerParameters parameters, Pass pass, Output output, Tick tick) {
     for (int i = 0; i < samples(); i++) {

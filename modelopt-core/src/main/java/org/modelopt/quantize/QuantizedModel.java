@@ -61,12 +61,7 @@ public record QuantizedModel(
    */
   public static QuantizedModel unchanged(Model model) {
     requireWholeWeights(model);
-    List<PlannedLinear> linears =
-        model
-            .linears()
-            .map(linear ->
-                new PlannedLinear(linear, Optional.empty(), Optional.empty(), Optional.empty()))
-            .toList();
+    List<PlannedLinear> linears = model.linears().map(Plan::unquantized).toList();
     return new QuantizedModel(
         model,
         new Config("unchanged", List.of(), new Algorithm.Max(), Conversion.DEFAULT),

@@ -18,6 +18,7 @@ import org.modelopt.decision.Decisions;
 import org.modelopt.examples.calibrator.TypicalChannels;
 import org.modelopt.examples.files.ManyTargets;
 import org.modelopt.examples.files.Reshard;
+import org.modelopt.examples.formats.AutoQuantize;
 import org.modelopt.examples.formats.ManyFormats;
 import org.modelopt.examples.formats.MixedPrecision;
 import org.modelopt.examples.quickstart.TenLines;
@@ -64,6 +65,17 @@ class ExamplesTest {
     assertEquals(
         2,
         stored.inputs().values().stream()
+            .map(input -> input.quantization().orElseThrow().spec().format())
+            .distinct()
+            .count());
+  }
+
+  @Test
+  void autoQuantize() {
+    AutoQuantize.main(arguments());
+    assertEquals(
+        2,
+        stored(example.out()).inputs().values().stream()
             .map(input -> input.quantization().orElseThrow().spec().format())
             .distinct()
             .count());
