@@ -63,7 +63,7 @@ record Forecast(
     long before = model.tensors().tensors().stream().mapToLong(TensorInfo::byteSize).sum();
     long searched =
         mixture.units().stream().mapToLong(unit -> unit.options().getFirst().bytes()).sum();
-    return before - searched + (long) Math.min(searched, bits * mixture.elements() / 8);
+    return before - searched + (long) Math.min((double) searched, bits * mixture.elements() / 8);
   }
 
   void print(Terminal terminal, boolean json) {
