@@ -46,24 +46,42 @@ final class CodePass {
   /** Codes of part of a row under given scales. */
   void encodePart(
       Grid grid, Strip strip, long row, long from, long to, Scales scales, Tensor codes) {
+    if (readOneDivisor(grid, strip, row, from, to, scales)
+        && encodeDirectly(grid, strip, row, from, (int) (to - from), to, codes.segment())) {
+      return;
+    }
     for (long column = from; column < to; column += Strip.CAPACITY) {
       grid.place(strip, column, (int) Math.min(Strip.CAPACITY, to - column));
       readDivisors(strip, scales, grid.group(row, column));
-      encodeStrip(grid, strip, row, column, codes.segment());
+      encodeStrip(grid, strip, row, column, to, codes.segment());
     }
   }
 
-  /** Codes of a strip whose scales are in {@code strip.scale}. */
+  /** Codes of a strip of a part whose scales are in {@code strip.scale}. */
   void encodeStripUnderOwnScales(
-      Grid grid, Strip strip, long row, long column, float globalScale, Tensor codes) {
+      Grid grid, Strip strip, long row, long column, long to, float globalScale, Tensor codes) {
     kernels.divisors(strip, globalScale, encoding.stepsPerScale());
-    encodeStrip(grid, strip, row, column, codes.segment());
+    encodeStrip(grid, strip, row, column, to, codes.segment());
   }
 
-  private void encodeStrip(Grid grid, Strip strip, long row, long column, MemorySegment out) {
+  private boolean encodeDirectly(
+      Grid grid, Strip strip, long row, long column, int n, long to, MemorySegment out) {
     Matrix x = grid.x();
     long at = x.byteOffset(row, column);
     long outAt = codeOffset(grid, row, column);
+    int behind = (int) Math.min(to - column - n, Strip.CAPACITY);
+    return plain
+        && kernels.encode(encoding, strip, n, behind, x.dtype(), x.segment(), at, out, outAt);
+  }
+
+  private void encodeStrip(
+      Grid grid, Strip strip, long row, long column, long to, MemorySegment out) {
+    Matrix x = grid.x();
+    long at = x.byteOffset(row, column);
+    long outAt = codeOffset(grid, row, column);
+    if (encodeDirectly(grid, strip, row, column, strip.n(), to, out)) {
+      return;
+    }
     float amax = kernels.load(strip, x.dtype(), x.segment(), at);
     boolean finite = amax <= Float.MAX_VALUE;
     if (!finite) {
@@ -101,14 +119,28 @@ final class CodePass {
   /** Values of codes of part of a row, in the type of {@code grid}'s matrix. */
   void decodePart(
       Grid grid, Strip strip, long row, long from, long to, Scales scales, Tensor codes) {
-    Matrix into = grid.x();
+    if (readOneDivisor(grid, strip, row, from, to, scales)
+        && decodeDirectly(grid, strip, row, from, (int) (to - from), codes.segment())) {
+      return;
+    }
     for (long column = from; column < to; column += Strip.CAPACITY) {
       grid.place(strip, column, (int) Math.min(Strip.CAPACITY, to - column));
       readDivisors(strip, scales, grid.group(row, column));
-      kernels.unpack(strip, bits, codes.segment(), codeOffset(grid, row, column));
-      kernels.decode(encoding, strip);
-      kernels.store(strip, into.dtype(), into.segment(), into.byteOffset(row, column));
+      if (!decodeDirectly(grid, strip, row, column, strip.n(), codes.segment())) {
+        Matrix into = grid.x();
+        kernels.unpack(strip, bits, codes.segment(), codeOffset(grid, row, column));
+        kernels.decode(encoding, strip);
+        kernels.store(strip, into.dtype(), into.segment(), into.byteOffset(row, column));
+      }
     }
+  }
+
+  private boolean decodeDirectly(
+      Grid grid, Strip strip, long row, long column, int n, MemorySegment in) {
+    Matrix into = grid.x();
+    long inAt = codeOffset(grid, row, column);
+    long outAt = into.byteOffset(row, column);
+    return kernels.decode(encoding, strip, n, in, inAt, into.dtype(), into.segment(), outAt);
   }
 
   /** What encoding and decoding makes of part of a row, under given scales. */
@@ -143,6 +175,17 @@ final class CodePass {
       SCALAR.decode(encoding, strip);
     }
     kernels.store(strip, into.dtype(), into.segment(), into.byteOffset(row, column));
+  }
+
+  /** Whether a part is longer than a strip and has only one divisor, which is read then. */
+  private boolean readOneDivisor(
+      Grid grid, Strip strip, long row, long from, long to, Scales scales) {
+    if (to - from <= Strip.CAPACITY || grid.group(row, from) != grid.group(row, to - 1)) {
+      return false;
+    }
+    strip.reset(1, 1);
+    readDivisors(strip, scales, grid.group(row, from));
+    return true;
   }
 
   private void readDivisors(Strip strip, Scales scales, long firstGroup) {

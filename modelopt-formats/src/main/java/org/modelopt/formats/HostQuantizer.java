@@ -168,7 +168,7 @@ final class HostQuantizer implements Quantizer {
               scalePass.scalesOfStrip(grid, strip, row, column, scales.globalScale());
               scalePass.storeScales(strip, scales, grid.group(row, column));
               codePass.encodeStripUnderOwnScales(
-                  grid, strip, row, column, scales.globalScale(), codes);
+                  grid, strip, row, column, to, scales.globalScale(), codes);
             }
           });
     } else if (grid.groupRows() == 1) {

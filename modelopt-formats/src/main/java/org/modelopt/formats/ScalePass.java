@@ -193,7 +193,11 @@ final class ScalePass {
 
   private void amaxOfStrip(Grid grid, Strip strip, long row, long column) {
     Matrix x = grid.x();
-    kernels.amaxOfGroups(strip, x.dtype(), x.segment(), x.byteOffset(row, column));
+    float largest = kernels.amaxOfGroups(strip, x.dtype(), x.segment(), x.byteOffset(row, column));
+    strip.amaxKnown = largest <= Float.MAX_VALUE;
+    if (strip.amaxKnown) {
+      return;
+    }
     for (int g = 0; g < strip.groups(); g++) {
       if (!(strip.amax[g] <= Float.MAX_VALUE)) {
         strip.amax[g] = finiteAmax(grid, row, column + strip.start(g), column + strip.end(g));

@@ -32,7 +32,7 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * One pass over a bfloat16 weight of 8192 by 8192, 128 MiB, larger than any cache, on two threads
+ * One pass over a bfloat16 weight of 16384 by 16384, 512 MiB, larger than any cache, on two threads
  * of the library's own pool.
  */
 @State(Scope.Benchmark)
@@ -48,7 +48,7 @@ import org.openjdk.jmh.annotations.Warmup;
       "-Xmx1g"
     })
 public class FormatBenchmark {
-  static final Shape SHAPE = Shape.of(8192, 8192);
+  static final Shape SHAPE = Shape.of(16384, 16384);
   private static final int THREADS = 2;
   private static final long COPY_CHUNK = 1 << 17;
 

@@ -22,29 +22,14 @@ import org.openjdk.jmh.runner.options.VerboseMode;
  * <p>Arguments: number of rounds, then names of formats (default: all).
  */
 public final class FormatTable {
-  private static final List<String> ALL =
-      List.of(
-          "FP8",
-          "FP8_PER_CHANNEL",
-          "FP8_128X128",
-          "INT8",
-          "INT8_PER_CHANNEL",
-          "INT4_BLOCK_128",
-          "MXFP8",
-          "MXFP6",
-          "MXFP4",
-          "MXINT8",
-          "NVFP4",
-          "NVFP4_FOUR_OVER_SIX",
-          "NF4");
-  private static final List<String> OPERATIONS = List.of("copy", "amax", "quantize", "dequantize");
+  static final List<String> OPERATIONS = List.of("copy", "amax", "quantize", "dequantize");
 
   private FormatTable() {}
 
   /** Runs the benchmark. */
   public static void main(String[] args) throws RunnerException {
     int rounds = args.length > 0 ? Integer.parseInt(args[0]) : 3;
-    List<String> formats = args.length > 1 ? List.of(args).subList(1, args.length) : ALL;
+    List<String> formats = args.length > 1 ? List.of(args).subList(1, args.length) : Named.MEASURED;
     PrintStream out = System.out;
     out.println(
         "| format | copy GB/s | amax GB/s | share | quantize GB/s | share "
@@ -96,7 +81,7 @@ public final class FormatTable {
   }
 
   /** Gigabytes read and written per second. */
-  private static double rate(String format, String operation, Map<String, Double> millis) {
+  static double rate(String format, String operation, Map<String, Double> millis) {
     QuantSpec spec = Named.spec(format);
     long wide = DType.BF16.byteSize(FormatBenchmark.SHAPE.elements());
     long narrow = Named.bytes(spec, FormatBenchmark.SHAPE);

@@ -28,6 +28,23 @@ final class Named {
           "NVFP4_FOUR_OVER_SIX",
           "NF4");
 
+  /** Those of the table of speeds. */
+  static final List<String> MEASURED =
+      List.of(
+          "FP8",
+          "FP8_PER_CHANNEL",
+          "FP8_128X128",
+          "INT8",
+          "INT8_PER_CHANNEL",
+          "INT4_BLOCK_128",
+          "MXFP8",
+          "MXFP6",
+          "MXFP4",
+          "MXINT8",
+          "NVFP4",
+          "NVFP4_FOUR_OVER_SIX",
+          "NF4");
+
   private Named() {}
 
   static QuantSpec spec(String name) {

@@ -39,6 +39,11 @@ record FloatConstants(
   /** Binary16 as far as its finite values go. */
   static final FloatConstants F16 = of(5, 10, 15, 65504f);
 
+  /** C where e is 1; elsewhere C is a multiple of it. */
+  float rounder() {
+    return Float.intBitsToFloat((127 << 23) + roundingBits);
+  }
+
   static FloatConstants of(FloatFormat format) {
     return of(format.exponentBits(), format.mantissaBits(), format.bias(), format.maxFinite());
   }

@@ -4,6 +4,7 @@ import static jdk.incubator.vector.VectorOperators.I2S;
 import static jdk.incubator.vector.VectorOperators.L2S;
 import static jdk.incubator.vector.VectorOperators.LSHL;
 import static jdk.incubator.vector.VectorOperators.LSHR;
+import static org.modelopt.formats.internal.NativeMemory.ALL;
 import static org.modelopt.formats.internal.VectorShapes.HALF_SHORTS;
 import static org.modelopt.formats.internal.VectorShapes.HAS_QUARTER;
 import static org.modelopt.formats.internal.VectorShapes.LANES;
@@ -13,6 +14,7 @@ import static org.modelopt.formats.internal.VectorShapes.SHORTS;
 import static org.modelopt.formats.internal.VectorShapes.widen;
 
 import java.lang.foreign.MemorySegment;
+import java.lang.ref.Reference;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
 import org.modelopt.tensor.DType;
@@ -20,7 +22,7 @@ import org.modelopt.tensor.DType;
 /**
  * Largest magnitudes of groups of 16-bit elements without a reduction per group: neighbours are
  * compared within lanes of 32 and then of 64 bits, which leaves a quarter of the numbers, and so on
- * until there is one number per group.
+ * until there is one number per group. Groups longer than a vector become one vector first.
  */
 final class GroupPeaks {
   private GroupPeaks() {}
@@ -37,12 +39,21 @@ final class GroupPeaks {
    * @return how many
    */
   static int amaxOfGroups(Strip strip, int whole, DType dtype, MemorySegment segment, long offset) {
-    int group = strip.group();
     int lanes = SHORTS.length();
+    int group = strip.group();
     int n = whole * group / lanes * lanes;
-    quartersOfMemory(strip.peaks, n, segment, offset);
-    int left = n / 4;
-    int perGroup = group / 4;
+    long in = NativeMemory.address(segment, offset, 2L * n);
+    if (in == 0) {
+      return 0;
+    }
+    int vectors = Math.max(1, group / lanes);
+    try {
+      quartersOfMemory(strip.peaks, n, vectors, in);
+    } finally {
+      Reference.reachabilityFence(segment);
+    }
+    int left = n / vectors / 4;
+    int perGroup = Math.min(group, lanes) / 4;
     for (; perGroup >= 4; perGroup /= 4, left /= 4) {
       quarters(strip.peaks, left);
     }
@@ -54,19 +65,25 @@ final class GroupPeaks {
     return groups;
   }
 
-  /** The largest magnitude of each four elements. */
-  private static void quartersOfMemory(short[] peaks, int n, MemorySegment segment, long offset) {
+  /** The largest magnitude of each four elements, and of those at their places in more vectors. */
+  private static void quartersOfMemory(short[] peaks, int n, int vectors, long in) {
     ShortVector magnitude = ShortVector.broadcast(SHORTS, (short) 0x7FFF);
     int lanes = SHORTS.length();
-    for (int i = 0; i < n; i += lanes) {
+    int at = 0;
+    for (int i = 0; i < n; i += vectors * lanes) {
       ShortVector a =
-          ShortVector.fromMemorySegment(SHORTS, segment, offset + 2L * i, LITTLE).and(magnitude);
+          ShortVector.fromMemorySegment(SHORTS, ALL, in + 2L * i, LITTLE).and(magnitude);
+      for (int j = 1; j < vectors; j++) {
+        long next = in + 2L * (i + j * lanes);
+        a = a.max(ShortVector.fromMemorySegment(SHORTS, ALL, next, LITTLE).and(magnitude));
+      }
       ShortVector twos = a.max(a.reinterpretAsInts().lanewise(LSHR, 16).reinterpretAsShorts());
       ShortVector fours =
           twos.max(twos.reinterpretAsLongs().lanewise(LSHR, 32).reinterpretAsShorts());
       ShortVector narrow =
           (ShortVector) fours.reinterpretAsLongs().convertShape(L2S, QUARTER_SHORTS, 0);
-      narrow.intoArray(peaks, i >>> 2);
+      narrow.intoArray(peaks, at);
+      at += lanes / 4;
     }
   }
 

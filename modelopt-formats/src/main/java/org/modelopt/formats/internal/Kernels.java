@@ -19,8 +19,12 @@ public interface Kernels {
   /** Largest magnitude of {@code n} elements; infinite or NaN if there is such an element. */
   float amax(DType dtype, MemorySegment segment, long offset, long n);
 
-  /** Like {@link #amax} for each group of the strip, from elements in memory. */
-  void amaxOfGroups(Strip strip, DType dtype, MemorySegment segment, long offset);
+  /**
+   * Like {@link #amax} for each group of the strip, from elements in memory, to {@code strip.amax}.
+   *
+   * @return the largest of them
+   */
+  float amaxOfGroups(Strip strip, DType dtype, MemorySegment segment, long offset);
 
   /**
    * The scale of each group by a rule that depends on amax only: from {@code strip.amax}, all
@@ -62,6 +66,44 @@ public interface Kernels {
 
   /** Codes nearest to {@code x / divisor}; changes {@code x}. */
   void encode(Encoding encoding, Strip strip);
+
+  /**
+   * Packed codes nearest to {@code element / divisor} straight from memory to memory, if there is a
+   * loop for the case. It may need the amax of groups and makes them unless {@link
+   * Strip#amaxKnown}.
+   *
+   * @param n number of elements; if the strip has a single group, they may be more than fit it
+   * @param behind number of elements behind them that will be needed next and may be fetched
+   * @return whether that was done; false if elements are not finite or the loop does not suit, and
+   *     then what was written means nothing
+   */
+  boolean encode(
+      Encoding encoding,
+      Strip strip,
+      int n,
+      int behind,
+      DType dtype,
+      MemorySegment in,
+      long inAt,
+      MemorySegment out,
+      long outAt);
+
+  /**
+   * {@code value(code) * divisor} of packed codes straight from memory to memory, as {@link
+   * #decode} and {@link #store} give it, if there is a loop for the case.
+   *
+   * @param n number of elements; if the strip has a single group, they may be more than fit it
+   * @return whether that was done; if not, what was written means nothing
+   */
+  boolean decode(
+      Encoding encoding,
+      Strip strip,
+      int n,
+      MemorySegment in,
+      long inAt,
+      DType dtype,
+      MemorySegment out,
+      long outAt);
 
   /** {@code x = value(code) * divisor}; what a finite code stands for stays finite. */
   void decode(Encoding encoding, Strip strip);

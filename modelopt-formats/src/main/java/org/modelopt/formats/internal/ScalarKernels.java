@@ -49,12 +49,15 @@ public final class ScalarKernels implements Kernels {
   }
 
   @Override
-  public void amaxOfGroups(Strip strip, DType dtype, MemorySegment segment, long offset) {
+  public float amaxOfGroups(Strip strip, DType dtype, MemorySegment segment, long offset) {
     int bytes = dtype.bits() >>> 3;
+    int bits = 0;
     for (int g = 0; g < strip.groups(); g++) {
       int start = strip.start(g);
       strip.amax[g] = amax(dtype, segment, offset + (long) start * bytes, strip.end(g) - start);
+      bits = Math.max(bits, magnitudeBits(strip.amax[g]));
     }
+    return Float.intBitsToFloat(bits);
   }
 
   @Override
@@ -177,6 +180,57 @@ public final class ScalarKernels implements Kernels {
     encodeFrom(encoding, strip, 0);
   }
 
+  @Override
+  public boolean encode(
+      Encoding encoding,
+      Strip strip,
+      int n,
+      int behind,
+      DType dtype,
+      MemorySegment in,
+      long inAt,
+      MemorySegment out,
+      long outAt) {
+    return false;
+  }
+
+  /**
+   * Packed codes of the elements from {@code from} to {@code to}, less than a strip; those behind
+   * the strip are of its last group.
+   *
+   * @return whether they are finite
+   */
+  static boolean encodePart(
+      Encoding encoding,
+      Strip strip,
+      int from,
+      int to,
+      DType dtype,
+      MemorySegment in,
+      long inAt,
+      MemorySegment out,
+      long outAt) {
+    int bits = encoding.format().bits();
+    int waiting = 0;
+    int waitingBits = 0;
+    long at = outAt + (long) from * bits / 8;
+    for (int i = from; i < to; i++) {
+      int g = i < strip.n() ? strip.groupOf(i) : strip.groups() - 1;
+      float x = element(dtype, in, inAt, i);
+      if (!(Math.abs(x) <= Float.MAX_VALUE)) {
+        return false;
+      }
+      waiting |= code(encoding, x / strip.divisor[g], strip.zeroPoint[g]) << waitingBits;
+      waitingBits += bits;
+      if (waitingBits >= 8 || i == to - 1) {
+        out.set(ValueLayout.JAVA_BYTE, at++, (byte) waiting);
+        waiting >>>= 8;
+        waitingBits -= 8;
+      }
+    }
+    return true;
+  }
+
   /** Codes of the elements from {@code from} on. */
   static void encodeFrom(Encoding encoding, Strip strip, int from) {
     int i = from;
@@ -239,6 +293,19 @@ public final class ScalarKernels implements Kernels {
   @Override
   public void decode(Encoding encoding, Strip strip) {
     decodeFrom(encoding, strip, 0);
+  }
+
+  @Override
+  public boolean decode(
+      Encoding encoding,
+      Strip strip,
+      int n,
+      MemorySegment in,
+      long inAt,
+      DType dtype,
+      MemorySegment out,
+      long outAt) {
+    return false;
   }
 
   /** Values of the codes from {@code from} on. */

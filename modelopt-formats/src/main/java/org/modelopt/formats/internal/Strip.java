@@ -38,6 +38,9 @@ public final class Strip {
   /** Largest magnitude of each group. */
   public final float[] amax = new float[LENGTH];
 
+  /** Whether {@link #amax} is that of all elements of this strip, which are finite. */
+  public boolean amaxKnown;
+
   /** Scale of each group, without the tensor's global scale. */
   public final float[] scale = new float[LENGTH];
 
@@ -71,6 +74,7 @@ public final class Strip {
           "no strip of %d elements in groups of %d, %d".formatted(newN, newHead, newGroup));
     }
     n = newN;
+    amaxKnown = false;
     head = Math.min(newHead, newN);
     group = newGroup;
   }

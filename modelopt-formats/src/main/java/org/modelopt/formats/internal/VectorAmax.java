@@ -2,11 +2,13 @@ package org.modelopt.formats.internal;
 
 import static jdk.incubator.vector.VectorOperators.AND;
 import static jdk.incubator.vector.VectorOperators.MAX;
+import static org.modelopt.formats.internal.VectorShapes.FLOATS;
 import static org.modelopt.formats.internal.VectorShapes.INTS;
 import static org.modelopt.formats.internal.VectorShapes.LITTLE;
 import static org.modelopt.formats.internal.VectorShapes.SHORTS;
 
 import java.lang.foreign.MemorySegment;
+import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorSpecies;
@@ -97,7 +99,7 @@ final class VectorAmax {
   /**
    * Whole groups at the start of the strip whose size suits vectors; the rest by the scalar form.
    */
-  static void amaxOfGroups(Strip strip, DType dtype, MemorySegment segment, long offset) {
+  static float amaxOfGroups(Strip strip, DType dtype, MemorySegment segment, long offset) {
     int bytes = dtype.bits() >>> 3;
     int whole = strip.head() < strip.group() ? 0 : strip.n() / strip.group();
     int done = 0;
@@ -114,6 +116,20 @@ final class VectorAmax {
       int start = strip.start(g);
       strip.amax[g] = amax(dtype, segment, offset + (long) start * bytes, strip.end(g) - start);
     }
+    return largest(strip.amax, strip.groups());
+  }
+
+  private static float largest(float[] amax, int n) {
+    IntVector most = IntVector.zero(INTS);
+    int g = 0;
+    for (; g <= n - INTS.length(); g += INTS.length()) {
+      most = most.max(FloatVector.fromArray(FLOATS, amax, g).reinterpretAsInts());
+    }
+    int bits = most.reduceLanes(MAX);
+    for (; g < n; g++) {
+      bits = Math.max(bits, Float.floatToRawIntBits(amax[g]));
+    }
+    return Float.intBitsToFloat(bits);
   }
 
   private static void groups16(

@@ -85,7 +85,7 @@ final class VectorGroups {
    * @return whether all divisors are from 2^-60 to 2^60, so that quotients and what is computed on
    *     the way to them stay finite
    */
-  private static boolean invert(Strip strip) {
+  static boolean invert(Strip strip) {
     int n = strip.groups();
     float[] divisor = strip.divisor;
     float[] reciprocal = strip.reciprocal;

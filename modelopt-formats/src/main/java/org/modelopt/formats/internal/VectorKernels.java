@@ -27,8 +27,8 @@ public final class VectorKernels implements Kernels {
   }
 
   @Override
-  public void amaxOfGroups(Strip strip, DType dtype, MemorySegment segment, long offset) {
-    VectorAmax.amaxOfGroups(strip, dtype, segment, offset);
+  public float amaxOfGroups(Strip strip, DType dtype, MemorySegment segment, long offset) {
+    return VectorAmax.amaxOfGroups(strip, dtype, segment, offset);
   }
 
   @Override
@@ -92,8 +92,47 @@ public final class VectorKernels implements Kernels {
   }
 
   @Override
+  public boolean encode(
+      Encoding encoding,
+      Strip strip,
+      int n,
+      int behind,
+      DType dtype,
+      MemorySegment in,
+      long inAt,
+      MemorySegment out,
+      long outAt) {
+    if (dtype != DType.BF16 || !JoinedEncode.suits(encoding, strip)) {
+      return false;
+    }
+    if (!strip.amaxKnown && strip.groups() > 1) {
+      float largest = VectorAmax.amaxOfGroups(strip, dtype, in, inAt);
+      strip.amaxKnown = largest <= Float.MAX_VALUE;
+    }
+    int done = JoinedEncode.encode(encoding, strip, n, behind, in, inAt, out, outAt);
+    return done >= 0
+        && ScalarKernels.encodePart(encoding, strip, done, n, dtype, in, inAt, out, outAt);
+  }
+
+  @Override
   public void decode(Encoding encoding, Strip strip) {
     VectorDecode.decode(encoding, strip);
+  }
+
+  @Override
+  public boolean decode(
+      Encoding encoding,
+      Strip strip,
+      int n,
+      MemorySegment in,
+      long inAt,
+      DType dtype,
+      MemorySegment out,
+      long outAt) {
+    return dtype == DType.BF16
+        && n % VectorPairs.STEP == 0
+        && JoinedDecode.suits(encoding, strip)
+        && JoinedDecode.decode(encoding, strip, n, in, inAt, out, outAt);
   }
 
   @Override

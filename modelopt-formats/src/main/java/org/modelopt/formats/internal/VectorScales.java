@@ -95,7 +95,14 @@ final class VectorScales {
   static void load(Strip strip, ScaleFormat format, MemorySegment in, long first) {
     int n = strip.groups();
     switch (format) {
-      case F32 -> MemorySegment.copy(in, Tensor.FLOAT, 4 * first, strip.scale, 0, n);
+      case F32 -> {
+        if (n == 1) {
+          // A copy of so few bytes would make the next load wait.
+          strip.scale[0] = in.get(Tensor.FLOAT, 4 * first);
+        } else {
+          MemorySegment.copy(in, Tensor.FLOAT, 4 * first, strip.scale, 0, n);
+        }
+      }
       case E8M0 -> lookUp(E8M0_VALUES, strip, in, first);
       case E4M3_WITH_GLOBAL_F32 -> lookUp(E4M3_VALUES, strip, in, first);
       case F16, BF16 -> SCALAR.loadScales(strip, format, in, first);
