@@ -1,5 +1,6 @@
 package org.modelopt;
 
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import org.modelopt.compute.Backend;
@@ -15,8 +16,10 @@ import org.modelopt.model.Model;
 import org.modelopt.quantize.AutoQuantized;
 import org.modelopt.quantize.Calibration;
 import org.modelopt.quantize.MixedPrecision;
+import org.modelopt.quantize.Observation;
 import org.modelopt.quantize.QuantizedModel;
 import org.modelopt.quantize.SensitivityOptions;
+import org.modelopt.quantize.StoredStatistics;
 import org.modelopt.version.Version;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -155,6 +158,39 @@ public final class ModelOpt {
       Calibration calibration = new Calibration(model, mix.config(), options);
       return new AutoQuantized(
           calibration.run(Optional.of(samples), backend).getFirst(), mix, sensitivities);
+    }
+  }
+
+  /**
+   * Runs {@code data} through {@code model} and writes what {@code configs} need to see of it, to
+   * be used by {@link #quantize(Model, List, List, JobOptions)}: by other configs too that need no
+   * more, and together with what other processes saw of other samples.
+   *
+   * @param directory where it appears; must not exist or be empty
+   * @throws org.modelopt.error.ConfigException if a config cannot be decided from statistics
+   */
+  public static void observe(
+      Model model, List<Config> configs, CalibrationData data, JobOptions options, Path directory) {
+    Observation observation = new Observation(model, configs, options);
+    try (Backend backend = options.openBackend()) {
+      observation.run(data.read(model.textEncoder()), backend, directory);
+    }
+  }
+
+  /**
+   * Quantizes {@code model} by each of {@code configs} from what {@link #observe} wrote.
+   *
+   * @param statistics directories, in the order in which they are merged
+   * @return one model for each config, in their order
+   * @throws DataException if they are of another model or precision, or lack what a config needs
+   * @throws org.modelopt.error.ConfigException if a config cannot be decided from statistics
+   */
+  public static List<QuantizedModel> quantize(
+      Model model, List<Config> configs, List<Path> statistics, JobOptions options) {
+    Calibration calibration = new Calibration(model, configs, options);
+    StoredStatistics stored = StoredStatistics.open(statistics, model, options.precisionFor(model));
+    try (Backend backend = options.openBackend()) {
+      return calibration.run(stored, backend);
     }
   }
 

@@ -112,7 +112,8 @@ final class AutoCommand implements Callable<Integer> {
       export.check(
           List.of(unmeasured.solve(bits).config()), Forecast.bytes(opened, unmeasured, bits));
       if (dryRun) {
-        Forecast.of(opened, candidates, calibration, options).print(terminal, json);
+        Forecast.of(opened, candidates, () -> calibration.samples(opened), options)
+            .print(terminal, json);
         return 0;
       }
       AutoQuantized auto =

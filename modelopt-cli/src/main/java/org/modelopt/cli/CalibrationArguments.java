@@ -1,10 +1,12 @@
 package org.modelopt.cli;
 
 import java.nio.file.Path;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.modelopt.data.CalibrationData;
 import org.modelopt.error.DataException;
 import org.modelopt.models.HfModel;
+import org.modelopt.tensor.Tensor;
 import picocli.CommandLine.Option;
 
 /** What to calibrate on. */
@@ -29,6 +31,15 @@ final class CalibrationArguments {
       description =
           "Tokens per sample at most. Default: 512; rows of a safetensors file stay whole.")
   private @Nullable Integer maxLength;
+
+  /** Whether any of these options was given. */
+  boolean isGiven() {
+    return file != null || samples != null || maxLength != null;
+  }
+
+  List<Tensor> samples(HfModel model) {
+    return data(model).read(model.textEncoder()).samples();
+  }
 
   CalibrationData data(HfModel model) {
     CalibrationData data =

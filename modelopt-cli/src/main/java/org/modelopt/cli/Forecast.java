@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.function.Supplier;
 import org.modelopt.ModelOpt;
 import org.modelopt.compute.Backend;
 import org.modelopt.config.Config;
@@ -37,16 +38,14 @@ record Forecast(
 
   /** Works it out, without running a layer. */
   static Forecast of(
-      HfModel model, List<Config> configs, CalibrationArguments calibration, JobOptions options) {
+      HfModel model, List<Config> configs, Supplier<List<Tensor>> data, JobOptions options) {
     List<Planned> plans = new ArrayList<>();
     for (Config one : configs) {
       Plan plan = ModelOpt.plan(model, one);
       plans.add(new Planned(one, plan, PlanSize.of(model, plan)));
     }
     List<Tensor> samples =
-        new Calibration(model, configs, options).needsSamples()
-            ? calibration.data(model).read(model.textEncoder()).samples()
-            : List.of();
+        new Calibration(model, configs, options).needsSamples() ? data.get() : List.of();
     long tokens = samples.stream().mapToLong(sample -> sample.shape().dim(0)).sum();
     try (Backend backend = options.openBackend()) {
       return new Forecast(

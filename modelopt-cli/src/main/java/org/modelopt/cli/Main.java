@@ -17,6 +17,7 @@ import picocli.CommandLine.IVersionProvider;
     subcommands = {
       DemoCommand.class,
       PlanCommand.class,
+      CalibrateCommand.class,
       QuantizeCommand.class,
       AutoCommand.class,
       ConvertCommand.class,

@@ -42,7 +42,8 @@ final class PlanCommand implements Callable<Integer> {
     List<Config> configs = config.configs();
     JobOptions options = journal.addTo(job.options(terminal.progress(true), Optional.empty()));
     try (HfModel opened = model.open()) {
-      Forecast.of(opened, configs, calibration, options).print(terminal, json);
+      Forecast.of(opened, configs, () -> calibration.samples(opened), options)
+          .print(terminal, json);
     }
     return 0;
   }

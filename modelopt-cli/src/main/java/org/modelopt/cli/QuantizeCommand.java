@@ -1,12 +1,14 @@
 package org.modelopt.cli;
 
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.modelopt.ModelOpt;
 import org.modelopt.config.Config;
 import org.modelopt.config.PlanSize;
+import org.modelopt.error.ConfigException;
 import org.modelopt.export.write.ExportResult;
 import org.modelopt.job.JobOptions;
 import org.modelopt.models.HfModel;
@@ -47,6 +49,14 @@ final class QuantizeCommand implements Callable<Integer> {
   @Mixin private JournalArguments journal = new JournalArguments();
 
   @Option(
+      names = "--statistics",
+      paramLabel = "DIR",
+      description =
+          "Decide from what the command calibrate wrote there, and run no samples; repeatable, then"
+              + " merged in this order.")
+  private List<Path> statistics = new ArrayList<>();
+
+  @Option(
       names = "--dry-run",
       description = "Check everything, say what would be done and take, and do nothing, as plan.")
   private boolean dryRun;
@@ -59,6 +69,10 @@ final class QuantizeCommand implements Callable<Integer> {
     Terminal terminal = Terminal.of(spec);
     JobReport report = new JobReport(spec.commandLine().getParseResult().originalArgs());
     List<Config> configs = config.configs();
+    if (!statistics.isEmpty() && calibration.isGiven()) {
+      throw new ConfigException(
+          "--statistics stand for samples; leave out --calib, --samples and --max-length");
+    }
     JobOptions options = journal.addTo(job.options(terminal.progress(json), Optional.empty()));
     try (HfModel opened = model.open();
         Interruption _ = journal.onInterruption(spec)) {
@@ -68,11 +82,18 @@ final class QuantizeCommand implements Callable<Integer> {
               .mapToLong(one -> PlanSize.of(opened, ModelOpt.plan(opened, one)).bytesAfter())
               .sum());
       if (dryRun) {
-        Forecast.of(opened, configs, calibration, options).print(terminal, json);
+        Forecast.of(
+                opened,
+                configs,
+                statistics.isEmpty() ? () -> calibration.samples(opened) : List::of,
+                options)
+            .print(terminal, json);
         return 0;
       }
       List<QuantizedModel> quantized =
-          ModelOpt.quantize(opened, configs, calibration.data(opened), options);
+          statistics.isEmpty()
+              ? ModelOpt.quantize(opened, configs, calibration.data(opened), options)
+              : ModelOpt.quantize(opened, configs, statistics, options);
       report.ended("calibrate");
       for (QuantizedModel one : quantized) {
         guard.check(opened, one, options, terminal, json);

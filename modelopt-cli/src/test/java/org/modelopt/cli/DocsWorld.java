@@ -115,6 +115,7 @@ final class DocsWorld {
     }
     if (known.getCommandSpec().findOption("--samples") != null
         && !words.contains("--calib")
+        && !words.contains("--statistics")
         && !words.contains("--samples")) {
       arguments.addAll(FEWER);
     }

@@ -153,6 +153,52 @@ class QuantizeCommandTest {
   }
 
   @Test
+  void statisticsOfPartsStandForAllSamples() throws IOException {
+    Path[] parts = {out("part1"), out("part2")};
+    for (int i = 0; i < parts.length; i++) {
+      CommandRun part =
+          CommandRun.of(
+              "calibrate",
+              "--model",
+              model,
+              "--config",
+              "FP8_DEFAULT",
+              "--samples",
+              2,
+              "--max-length",
+              32,
+              "--part",
+              (i + 1) + "/2",
+              "--out",
+              parts[i]);
+      assertEquals(0, part.exit(), part.err());
+      assertTrue(part.out().contains("1 samples, 32 tokens"), part.out());
+    }
+    CommandRun merged =
+        CommandRun.of(
+            "quantize",
+            "--model",
+            model,
+            "--statistics",
+            parts[0],
+            "--statistics",
+            parts[1],
+            "--out",
+            out("merged"));
+    assertEquals(0, merged.exit(), merged.err());
+    assertEquals(0, CommandRun.quantize(model, out("whole")).exit());
+    assertEquals(-1, Files.mismatch(out("merged").resolve(WEIGHTS), out("whole").resolve(WEIGHTS)));
+    CommandRun both = CommandRun.quantize(model, out("both"), "--statistics", parts[0]);
+    assertEquals(1, both.exit());
+    assertTrue(both.err().contains("--statistics stand for samples"), both.err());
+    CommandRun third =
+        CommandRun.of(
+            "calibrate", "--model", model, "--samples", 2, "--part", "3/2", "--out", out("third"));
+    assertEquals(1, third.exit());
+    assertTrue(third.err().contains("--part is I/N"), third.err());
+  }
+
+  @Test
   void aJobDirectoryIsOnlyUsedAgainToResume() throws IOException {
     Path job = directory.resolve("job");
     assertEquals(0, CommandRun.quantize(model, out("first"), "--job-dir", job).exit());

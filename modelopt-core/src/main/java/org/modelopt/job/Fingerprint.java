@@ -35,8 +35,8 @@ public final class Fingerprint {
     parts.put("precision", pass.precision().name());
     parts.put("device", pass.backend().arithmetic());
     parts.put("config", configs(configs));
-    parts.put("data", samples(samples));
-    parts.put("model", model(model.tensors()));
+    parts.put("data", ofSamples(samples));
+    parts.put("model", ofModel(model.tensors()));
     return parts;
   }
 
@@ -46,7 +46,8 @@ public final class Fingerprint {
     return hex(digest);
   }
 
-  private static String samples(List<Tensor> samples) {
+  /** The digest of samples. */
+  public static String ofSamples(List<Tensor> samples) {
     MessageDigest digest = sha256();
     for (Tensor sample : samples) {
       add(digest, sample.dtype() + " " + sample.shape() + "\0");
@@ -55,7 +56,8 @@ public final class Fingerprint {
     return hex(digest);
   }
 
-  private static String model(TensorSource source) {
+  /** The digest of weights. */
+  public static String ofModel(TensorSource source) {
     MessageDigest digest = sha256();
     for (TensorInfo info : source.tensors()) {
       add(digest, info.name() + " " + info.dtype() + " " + info.shape() + "\0");

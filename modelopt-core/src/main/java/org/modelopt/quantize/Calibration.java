@@ -17,6 +17,7 @@ import org.modelopt.decision.Decisions;
 import org.modelopt.decision.InputDecision;
 import org.modelopt.decision.Quantization;
 import org.modelopt.decision.WeightDecision;
+import org.modelopt.error.ConfigException;
 import org.modelopt.job.Fingerprint;
 import org.modelopt.job.JobOptions;
 import org.modelopt.job.JobStep;
@@ -65,8 +66,21 @@ public final class Calibration {
     QuantizedModel.requireWholeWeights(model);
     this.model = model;
     this.configs = List.copyOf(configs);
-    this.plans = configs.stream().map(config -> Plan.of(model, config)).toList();
+    this.plans = plans(model, configs);
     this.options = options;
+  }
+
+  static List<Plan> plans(Model model, List<Config> configs) {
+    return configs.stream().map(config -> Plan.of(model, config)).toList();
+  }
+
+  /** Refuses a config that statistics of the unquantized model do not serve. */
+  static void requireParallel(Config config) {
+    if (isSequential(config)) {
+      throw new ConfigException(
+          "config %s decides a layer for what the quantized layers before it give, which statistics do not hold; set sequential: false in a recipe, or calibrate on samples"
+              .formatted(config.name()));
+    }
   }
 
   /** Whether samples are needed: a format has calibrated scales, or an algorithm wants inputs. */
@@ -83,12 +97,30 @@ public final class Calibration {
    * @throws org.modelopt.error.ModelOptException if the journal is damaged or of another job
    */
   public List<QuantizedModel> run(Optional<SampleSet> samples, Backend backend) {
+    return run(samples, Optional.empty(), backend);
+  }
+
+  /**
+   * Decides from statistics that were gathered before; no sample runs.
+   *
+   * @return one model for each config, in their order
+   * @throws ConfigException if a config cannot be decided from statistics
+   * @throws org.modelopt.error.DataException if statistics lack what a config needs
+   */
+  public List<QuantizedModel> run(StoredStatistics statistics, Backend backend) {
+    configs.forEach(Calibration::requireParallel);
+    sayWhetherEnough(statistics.source(), statistics.samples());
+    return run(Optional.empty(), Optional.of(statistics), backend);
+  }
+
+  private List<QuantizedModel> run(
+      Optional<SampleSet> samples, Optional<StoredStatistics> stored, Backend backend) {
     if (configs.size() > 1 && configs.stream().anyMatch(Calibration::isSequential)) {
       return runApart(samples, backend);
     }
     Precision precision = options.precisionFor(model);
     Pass pass = Pass.plain(backend, precision);
-    samples.ifPresent(Calibration::sayWhetherEnough);
+    samples.ifPresent(set -> sayWhetherEnough(set.source(), set.samples().size()));
     List<Tensor> used =
         needsSamples() ? samples.map(SampleSet::samples).orElse(List.of()) : List.of();
     LayerLoop loop = new LayerLoop(model, configs, plans, options, pass);
@@ -96,11 +128,12 @@ public final class Calibration {
     if (options.jobDirectory().isPresent()) {
       SequencedMap<String, String> fingerprint =
           Fingerprint.of(Version.current(), model, configs, used, pass);
+      stored.ifPresent(statistics -> fingerprint.put("data", statistics.data()));
       try (Journal journal = Journal.open(options.jobDirectory().get(), fingerprint)) {
-        steps = loop.run(used, Optional.of(journal));
+        steps = loop.run(used, stored, Optional.of(journal));
       }
     } else {
-      steps = loop.run(used, Optional.empty());
+      steps = loop.run(used, stored, Optional.empty());
     }
     Map<String, Statistics> statistics = new LinkedHashMap<>();
     steps.forEach(step -> statistics.putAll(step.statistics()));
@@ -156,16 +189,15 @@ public final class Calibration {
   }
 
   /** Scales settle at some hundred samples; the reference's advice is 512, and 1024 at most. */
-  private static void sayWhetherEnough(SampleSet samples) {
-    int count = samples.samples().size();
+  private static void sayWhetherEnough(String source, long count) {
     if (count < FEW_SAMPLES) {
       LOG.warn(
           "{}: {} samples are few for calibration; {} or more give steadier scales",
-          samples.source(),
+          source,
           count,
           FEW_SAMPLES);
     } else if (count > MANY_SAMPLES) {
-      LOG.info("{}: more than {} samples buy little", samples.source(), MANY_SAMPLES);
+      LOG.info("{}: more than {} samples buy little", source, MANY_SAMPLES);
     }
   }
 

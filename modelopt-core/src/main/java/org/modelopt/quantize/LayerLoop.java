@@ -6,10 +6,13 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.modelopt.config.Config;
 import org.modelopt.config.Plan;
 import org.modelopt.decision.Decisions;
+import org.modelopt.error.DataException;
 import org.modelopt.job.Activations;
 import org.modelopt.job.JobOptions;
 import org.modelopt.job.JobStep;
@@ -21,6 +24,7 @@ import org.modelopt.job.ScratchFile;
 import org.modelopt.model.CacheSite;
 import org.modelopt.model.InputGroup;
 import org.modelopt.model.Layer;
+import org.modelopt.model.Linear;
 import org.modelopt.model.Model;
 import org.modelopt.statistics.Seen;
 import org.modelopt.statistics.Statistics;
@@ -52,8 +56,10 @@ final class LayerLoop {
    * Runs all layers that are not done.
    *
    * @param samples empty if nothing is to be observed
+   * @param stored what was observed before, if it was
    */
-  List<JobStep> run(List<Tensor> samples, Optional<Journal> journal) {
+  List<JobStep> run(
+      List<Tensor> samples, Optional<StoredStatistics> stored, Optional<Journal> journal) {
     List<Layer> layers = model.layers();
     int last = samples.isEmpty() ? -1 : lastObserved(layers);
     int done = journal.map(opened -> opened.resume(last)).orElse(0);
@@ -62,14 +68,14 @@ final class LayerLoop {
       steps.add(journal.orElseThrow().step(i, configs.size()));
     }
     if (done > last) {
-      decideRest(layers, done, Optional.empty(), last, journal, steps);
+      decideRest(layers, done, Optional.empty(), stored, last, journal, steps);
       return steps;
     }
     try (Activations activations =
         done == 0
             ? Activations.of(model, samples, pass, options)
             : journal.orElseThrow().inputs(done, samples.size(), pass, options)) {
-      decideRest(layers, done, Optional.of(activations), last, journal, steps);
+      decideRest(layers, done, Optional.of(activations), stored, last, journal, steps);
     }
     return steps;
   }
@@ -78,6 +84,7 @@ final class LayerLoop {
       List<Layer> layers,
       int first,
       Optional<Activations> activations,
+      Optional<StoredStatistics> stored,
       int last,
       Optional<Journal> journal,
       List<JobStep> steps) {
@@ -86,7 +93,7 @@ final class LayerLoop {
       JobStep step =
           i <= last
               ? observed(layer, activations.orElseThrow(), i, last)
-              : decided(layer, deciders(layer), Map.of());
+              : decided(layer, i, stored);
       int index = i;
       steps.add(
           journal
@@ -115,6 +122,50 @@ final class LayerLoop {
         decided.stream().map(Decider.Decided::decisions).toList(),
         decided.stream().map(Decider.Decided::reports).toList(),
         statistics);
+  }
+
+  /** Decides a layer from what was observed before, or from its weights alone. */
+  private JobStep decided(Layer layer, int index, Optional<StoredStatistics> stored) {
+    List<Decider> deciders = deciders(layer);
+    if (stored.isEmpty()) {
+      return decided(layer, deciders, Map.of());
+    }
+    Map<String, Seen> seen = stored.get().layer(index, pass.backend().workers());
+    try {
+      requireAll(layer, wanted(layer, deciders), seen, stored.get());
+      return decided(layer, deciders, seen);
+    } finally {
+      seen.values().forEach(Seen::close);
+    }
+  }
+
+  /** Experts may have seen nothing; everything else must be there. */
+  private void requireAll(
+      Layer layer,
+      Map<String, Seen.Wanted> wanted,
+      Map<String, Seen> seen,
+      StoredStatistics stored) {
+    Set<String> experts =
+        layer.inputGroups().stream()
+            .filter(group -> group.linears().getFirst().role() == Linear.Role.EXPERT)
+            .map(InputGroup::name)
+            .collect(Collectors.toSet());
+    wanted.forEach((site, what) -> {
+      Seen found = seen.get(site);
+      List<String> lacking =
+          found != null
+              ? found.lacks(what)
+              : experts.contains(site) ? List.of() : List.of("statistics");
+      if (!lacking.isEmpty()) {
+        throw new DataException(
+            "%s: has no %s of %s, which %s needs; gather them again for this config"
+                .formatted(
+                    stored.source(),
+                    String.join(" and no ", lacking),
+                    site,
+                    configs.stream().map(Config::name).collect(Collectors.joining(", "))));
+      }
+    });
   }
 
   /** Runs a layer on all samples, decides it, and leaves the next layer's inputs. */
@@ -150,6 +201,11 @@ final class LayerLoop {
     }
   }
 
+  /** What deciding {@code layer} needs to see, by site. */
+  Map<String, Seen.Wanted> wanted(Layer layer) {
+    return wanted(layer, deciders(layer));
+  }
+
   private static Map<String, Seen.Wanted> wanted(Layer layer, List<Decider> deciders) {
     Map<String, Seen.Wanted> wanted = new HashMap<>();
     for (Decider decider : deciders) {
@@ -165,7 +221,8 @@ final class LayerLoop {
     return wanted;
   }
 
-  private int lastObserved(List<Layer> layers) {
+  /** The last layer of which something needs to be seen, or -1. */
+  int lastObserved(List<Layer> layers) {
     int last = layers.size() - 1;
     while (last >= 0 && deciders(layers.get(last)).stream().noneMatch(Decider::observes)) {
       last--;

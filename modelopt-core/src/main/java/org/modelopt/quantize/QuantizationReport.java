@@ -3,6 +3,7 @@ package org.modelopt.quantize;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -12,11 +13,13 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.modelopt.config.Plan.PlannedLinear;
 import org.modelopt.config.PlanSize;
+import org.modelopt.config.SpecNames;
 import org.modelopt.job.Pass;
 import org.modelopt.job.Weights;
 import org.modelopt.model.InputGroup;
 import org.modelopt.model.Layer;
 import org.modelopt.model.Linear;
+import org.modelopt.report.LinearReport;
 import org.modelopt.report.Report;
 import org.modelopt.statistics.Statistics;
 import org.modelopt.tensor.Tensor;
@@ -80,15 +83,27 @@ public final class QuantizationReport {
         group.linears().forEach(linear -> tokens.put(linear.name(), rows));
       }
     }
+    Map<String, LinearReport> decided = new HashMap<>();
+    quantized.reports().forEach(report -> decided.put(report.linear(), report));
     return quantized
         .plan()
         .quantized()
-        .map(planned -> linear(quantized, planned, tokens, pass))
+        .map(planned ->
+            linear(
+                quantized,
+                planned,
+                Optional.ofNullable(decided.get(planned.linear().name())),
+                tokens,
+                pass))
         .toList();
   }
 
   private static Report.Linear linear(
-      QuantizedModel quantized, PlannedLinear planned, Map<String, Long> tokens, Pass pass) {
+      QuantizedModel quantized,
+      PlannedLinear planned,
+      Optional<LinearReport> decided,
+      Map<String, Long> tokens,
+      Pass pass) {
     Linear linear = planned.linear();
     double error;
     try (Arena arena = Arena.ofShared()) {
@@ -106,14 +121,15 @@ public final class QuantizationReport {
         error > 0 ? OptionalDouble.of(-10 * Math.log10(error)) : OptionalDouble.empty();
     return new Report.Linear(
         linear.name(),
-        planned.weight().map(spec -> spec.format().name()).orElse("unchanged"),
-        planned.input().map(spec -> spec.format().name()),
+        planned.weight().map(SpecNames::describe).orElse("unchanged"),
+        planned.input().map(SpecNames::describe),
         OptionalDouble.of(error),
-        OptionalDouble.empty(),
+        decided.map(LinearReport::outputError).orElse(OptionalDouble.empty()),
         decibels,
-        OptionalDouble.empty(),
+        decided.map(report -> OptionalDouble.of(report.clipped())).orElse(OptionalDouble.empty()),
+        decided.map(LinearReport::damping).orElse(OptionalDouble.empty()),
         tokens.getOrDefault(linear.name(), 0L),
-        Optional.empty());
+        decided.map(report -> String.join("; ", report.notes())).filter(note -> !note.isEmpty()));
   }
 
   /** {@code |wanted - got|^2 / |wanted|^2}; 0 for a weight of zeros. Summed in a fixed order. */

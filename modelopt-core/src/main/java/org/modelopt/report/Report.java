@@ -57,14 +57,17 @@ public record Report(
    * One linear.
    *
    * @param name full module name
-   * @param format of its weight
+   * @param format of its weight, as recipes name it
    * @param inputFormat of its input, if quantized
    * @param weightError {@code |W - Q|^2 / |W|^2}, at least 0
-   * @param outputError {@code |X (W - Q)^T|^2 / |X W^T|^2} over the calibration data, at least 0
+   * @param outputError {@code |X (W - Q)^T|^2 / |X W^T|^2} over the calibration data, at least 0,
+   *     by the inputs' second moment; only where the algorithm gathered that
    * @param sqnrDb {@code 10 log10(|W|^2 / |W - Q|^2)}
    * @param clipped share of weights beyond the largest code, 0 to 1
+   * @param damping share of the second moment's mean diagonal that was added to it, where weights
+   *     were rounded with error feedback
    * @param tokens tokens that went through it during calibration
-   * @param note what else happened, for example a fallback and its reason
+   * @param note what did not go as asked for: fallbacks, raised damping, shared statistics
    */
   public record Linear(
       String name,
@@ -74,6 +77,7 @@ public record Report(
       OptionalDouble outputError,
       OptionalDouble sqnrDb,
       OptionalDouble clipped,
+      OptionalDouble damping,
       long tokens,
       Optional<String> note) {}
 

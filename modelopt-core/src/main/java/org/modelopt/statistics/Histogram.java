@@ -52,6 +52,62 @@ public final class Histogram {
     }
   }
 
+  /** What a file kept. */
+  static Histogram of(long[] counts, double width, long zerosBefore) {
+    Histogram histogram = new Histogram();
+    histogram.counts = counts.clone();
+    histogram.width = width;
+    histogram.zerosBefore = zerosBefore;
+    return histogram;
+  }
+
+  /**
+   * Adds what {@code later} counted, after what this counted. Bins of another width are counted
+   * where their middle lies, so that counts move by half such a bin at most.
+   */
+  void merge(Histogram later) {
+    if (later.counts.length == 0) {
+      zerosBefore += counts.length == 0 ? later.zerosBefore : 0;
+      counts = counts.length == 0 ? counts : withZeros(counts, later.zerosBefore);
+      return;
+    }
+    if (counts.length == 0) {
+      counts = withZeros(later.counts, zerosBefore);
+      width = later.width;
+      return;
+    }
+    for (int i = 0; i < later.counts.length; i++) {
+      if (later.counts[i] > 0) {
+        double bin = later.width == width ? i : Math.floor((i + 0.5) * later.width / width);
+        if (bin >= MOST_BINS) {
+          throw new IllegalArgumentException(
+              "histograms with bins of %s and %s cannot be merged; the first saw only tiny values"
+                  .formatted(width, later.width));
+        }
+        if (bin >= counts.length) {
+          counts = Arrays.copyOf(counts, (int) bin + 1);
+        }
+        counts[(int) bin] += later.counts[i];
+      }
+    }
+  }
+
+  private static long[] withZeros(long[] counts, long zeros) {
+    long[] more = counts.clone();
+    more[0] += zeros;
+    return more;
+  }
+
+  /** Width of a bin; 0 if only zeros were seen. */
+  double width() {
+    return width;
+  }
+
+  /** Zeros seen before there were bins. */
+  long zerosBefore() {
+    return counts.length == 0 ? zerosBefore : 0;
+  }
+
   /** A copy of the counts, from the bin at zero on; empty if only zeros were seen. */
   public long[] counts() {
     return counts.clone();

@@ -53,6 +53,45 @@ public final class RowSample {
     stride *= 2;
   }
 
+  /** What a file kept. */
+  static RowSample of(int channels, float[] rows, long stride, long seen) {
+    RowSample sample = new RowSample(channels);
+    sample.rows = rows.clone();
+    sample.kept = rows.length / channels;
+    sample.stride = stride;
+    sample.seen = seen;
+    return sample;
+  }
+
+  /** Adds what {@code later} kept, after what this kept; both are thinned to a common stride. */
+  void merge(RowSample later) {
+    RowSample more = of(channels, later.toArray(), later.stride, later.seen);
+    while (stride < more.stride) {
+      thin();
+    }
+    while (more.stride < stride) {
+      more.thin();
+    }
+    while (kept + more.kept > CAPACITY) {
+      thin();
+      more.thin();
+    }
+    rows = Arrays.copyOf(rows, (kept + more.kept) * channels);
+    System.arraycopy(more.rows, 0, rows, kept * channels, more.kept * channels);
+    kept += more.kept;
+    seen += more.seen;
+  }
+
+  /** Distance of the rows kept. */
+  long stride() {
+    return stride;
+  }
+
+  /** Rows seen. */
+  long seen() {
+    return seen;
+  }
+
   /** Rows kept. */
   public int count() {
     return kept;

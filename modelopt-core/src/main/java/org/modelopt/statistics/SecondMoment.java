@@ -34,7 +34,7 @@ public final class SecondMoment implements AutoCloseable {
   private final Arena arena = Arena.ofShared();
   private final int channels;
   private final Tensor[] panels;
-  private final float[] gathered; // [channels, capacity]
+  private float[] gathered = new float[0]; // [channels, capacity] while tokens are added
   private final int capacity;
   private int waiting;
   private long tokens;
@@ -49,7 +49,6 @@ public final class SecondMoment implements AutoCloseable {
                     arena, DType.F32, Shape.of(Math.min(PANEL, channels - from), channels - from)))
             .toArray(Tensor[]::new);
     this.capacity = Math.clamp(GATHERED_ELEMENTS / Math.max(1, channels), 64, 2048);
-    this.gathered = new float[Math.multiplyExact(channels, capacity)];
   }
 
   /** Number of channels. */
@@ -73,13 +72,16 @@ public final class SecondMoment implements AutoCloseable {
       throw new IllegalArgumentException(
           "rows of %s are not of %d channels".formatted(x, channels));
     }
+    if (gathered.length == 0) {
+      gathered = new float[Math.multiplyExact(channels, capacity)];
+    }
     for (long t = 0; t < count; ) {
       int step = (int) Math.min(count - t, capacity - waiting);
       gather(x, t, step, workers);
       waiting += step;
       t += step;
       if (waiting == capacity) {
-        finish(product, workers);
+        multiply(product, workers);
       }
     }
     tokens += count;
@@ -102,9 +104,13 @@ public final class SecondMoment implements AutoCloseable {
 
   /** Multiplies the tokens that wait; to be called after the last token. */
   public void finish(Product product, Workers workers) {
-    if (waiting == 0) {
-      return;
+    if (waiting > 0) {
+      multiply(product, workers);
     }
+    gathered = new float[0];
+  }
+
+  private void multiply(Product product, Workers workers) {
     try (Arena temporary = Arena.ofShared()) {
       Tensor x = Tensor.allocate(temporary, DType.F32, Shape.of(channels, waiting));
       for (int c = 0; c < channels; c++) {

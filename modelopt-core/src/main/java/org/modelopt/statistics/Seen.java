@@ -1,10 +1,13 @@
 package org.modelopt.statistics;
 
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import org.modelopt.compute.Backend;
 import org.modelopt.compute.ChannelObserver;
 import org.modelopt.compute.Product;
 import org.modelopt.compute.Scope;
+import org.modelopt.compute.Workers;
 import org.modelopt.tensor.Tensor;
 
 /**
@@ -53,13 +56,13 @@ public final class Seen implements AutoCloseable {
       Optional<Histogram> histogram,
       Optional<SecondMoment> secondMoment,
       Optional<RowSample> rows,
-      String note) {
+      Optional<String> note) {
     this.observer = Optional.empty();
     this.statistics = statistics;
     this.histogram = histogram;
     this.secondMoment = secondMoment;
     this.rows = rows;
-    this.note = Optional.of(note);
+    this.note = note;
   }
 
   /**
@@ -73,7 +76,49 @@ public final class Seen implements AutoCloseable {
       Optional<SecondMoment> secondMoment,
       Optional<RowSample> rows,
       String note) {
-    return new Seen(statistics, histogram, secondMoment, rows, note);
+    return new Seen(statistics, histogram, secondMoment, rows, Optional.of(note));
+  }
+
+  /** What a file kept. */
+  static Seen of(
+      Statistics statistics,
+      Optional<Histogram> histogram,
+      Optional<SecondMoment> secondMoment,
+      Optional<RowSample> rows) {
+    return new Seen(statistics, histogram, secondMoment, rows, Optional.empty());
+  }
+
+  /**
+   * What this and {@code later}, both finished, saw together, as far as both gathered it. Both
+   * become part of it and are not to be used or closed any more.
+   */
+  public Seen merged(Seen later, Workers workers) {
+    Optional<Histogram> counts = histogram.filter(h -> later.histogram.isPresent());
+    counts.ifPresent(h -> h.merge(later.histogram.orElseThrow()));
+    Optional<RowSample> sample = rows.filter(r -> later.rows.isPresent());
+    sample.ifPresent(r -> r.merge(later.rows.orElseThrow()));
+    Optional<SecondMoment> moment = secondMoment.filter(m -> later.secondMoment.isPresent());
+    moment.ifPresent(m -> m.merge(later.secondMoment.orElseThrow(), workers));
+    if (moment.isEmpty()) {
+      close();
+    }
+    later.close();
+    return of(statistics.merge(later.statistics), counts, moment, sample);
+  }
+
+  /** Names of what {@code wanted} asks for and this did not gather. */
+  public List<String> lacks(Wanted wanted) {
+    List<String> lacking = new ArrayList<>();
+    if (wanted.histogram && histogram.isEmpty()) {
+      lacking.add("histogram");
+    }
+    if (wanted.secondMoment && secondMoment.isEmpty()) {
+      lacking.add("second moment");
+    }
+    if (wanted.rows && rows.isEmpty()) {
+      lacking.add("sampled rows");
+    }
+    return lacking;
   }
 
   /** Sees the rows of {@code x}, on the device of {@code backend}. */

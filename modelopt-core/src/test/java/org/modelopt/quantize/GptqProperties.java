@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
@@ -119,6 +120,31 @@ class GptqProperties {
       double byMoment = error(weight, rounded, PlainProduct.moment(x, workers), workers);
       // Each element of H and each product with it rounds once; |x| < 6 and |d| < 1/2.
       assertEquals(direct, byMoment, 2.0 * ROWS * columns * columns * 23 * 36 * 0.25 * 0x1p-24);
+    }
+  }
+
+  /** Of small whole numbers all sums are exact. */
+  @Property(tries = 30)
+  void secondMomentsOfPartsAddUpToThatOfAll(
+      @ForAll long seed,
+      @ForAll @IntRange(min = 1, max = 300) int columns,
+      @ForAll @IntRange(min = 1, max = 8) int cut) {
+    Random random = new Random(seed);
+    Matrix all = Matrix.zeros(9, columns);
+    for (int i = 0; i < all.values().length; i++) {
+      all.values()[i] = random.nextInt(-8, 9);
+    }
+    int at = cut * columns;
+    Matrix first = new Matrix(cut, columns, Arrays.copyOf(all.values(), at));
+    Matrix rest =
+        new Matrix(9 - cut, columns, Arrays.copyOfRange(all.values(), at, all.values().length));
+    try (Workers workers = new Workers(2);
+        SecondMoment whole = PlainProduct.moment(all, workers);
+        SecondMoment merged = PlainProduct.moment(first, workers);
+        SecondMoment later = PlainProduct.moment(rest, workers)) {
+      merged.merge(later, workers);
+      assertEquals(whole.tokens(), merged.tokens());
+      assertArrayEquals(whole.square(0, columns), merged.square(0, columns));
     }
   }
 

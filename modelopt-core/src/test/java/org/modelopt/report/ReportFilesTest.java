@@ -31,6 +31,7 @@ class ReportFilesTest {
                   OptionalDouble.empty(),
                   OptionalDouble.of(31.5),
                   OptionalDouble.of(0),
+                  OptionalDouble.of(0.01),
                   512,
                   Optional.empty())),
           List.of(
@@ -55,6 +56,7 @@ class ReportFilesTest {
     String json = ReportFiles.json(REPORT);
     assertFalse(json.contains("output_error"), json);
     assertTrue(json.contains("\"weight_error\" : 7.0E-4"), json);
+    assertTrue(json.contains("\"damping\" : 0.01"), json);
   }
 
   @Test

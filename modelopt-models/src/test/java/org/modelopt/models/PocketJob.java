@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.function.Function;
 import java.util.stream.IntStream;
 import org.modelopt.ModelOpt;
 import org.modelopt.config.Config;
@@ -75,9 +76,14 @@ final class PocketJob {
   /** Runs the job and gives all that was decided and seen, bit by bit. */
   static String run(
       Path directory, List<Config> configs, CalibrationData data, JobOptions options) {
+    return run(directory, model -> ModelOpt.quantize(model, configs, data, options));
+  }
+
+  /** As above, of any job. */
+  static String run(Path directory, Function<Model, List<QuantizedModel>> job) {
     try (Model model = Models.load(directory)) {
       StringBuilder text = new StringBuilder();
-      for (QuantizedModel quantized : ModelOpt.quantize(model, configs, data, options)) {
+      for (QuantizedModel quantized : job.apply(model)) {
         text.append(quantized.config().name()).append('\n');
         Decisions decisions = quantized.decisions();
         decisions.weights().forEach((name, weight) -> describe(text, name, weight));
