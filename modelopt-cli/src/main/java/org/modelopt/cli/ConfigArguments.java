@@ -63,6 +63,11 @@ final class ConfigArguments {
     }
   }
 
+  /** Whether anything was asked for. */
+  boolean isGiven() {
+    return !presets.isEmpty() || !recipes.isEmpty() || !kvCache.isEmpty();
+  }
+
   /** The configs, presets first, each with its own name. */
   List<Config> configs() {
     List<String> names = presets.isEmpty() && recipes.isEmpty() ? List.of("FP8_DEFAULT") : presets;

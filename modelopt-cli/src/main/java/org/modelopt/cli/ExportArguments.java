@@ -1,10 +1,13 @@
 package org.modelopt.cli;
 
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.SequencedMap;
 import java.util.Set;
@@ -12,6 +15,7 @@ import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.modelopt.config.Config;
 import org.modelopt.error.ConfigException;
+import org.modelopt.error.ExportException;
 import org.modelopt.export.Targets;
 import org.modelopt.export.unified.ModelOptTarget;
 import org.modelopt.export.verify.report.Consumer;
@@ -26,6 +30,7 @@ import picocli.CommandLine.Option;
 
 /** What kinds of checkpoints to write, and where to. */
 final class ExportArguments {
+  private static final String GGUF = "gguf";
   private static final Target DEFAULT_KIND = new ModelOptTarget();
 
   @Option(
@@ -34,7 +39,7 @@ final class ExportArguments {
       split = ",",
       description =
           "Kind of checkpoint to write: hf (ModelOpt's), hf-fp8-block, compressed-tensors, autoawq,"
-              + " llm-awq, gptq, trtllm, plain; repeatable. Default: hf.")
+              + " llm-awq, gptq, trtllm, plain, gguf; repeatable. Default: hf.")
   private List<String> kinds = new ArrayList<>();
 
   @Option(
@@ -43,7 +48,7 @@ final class ExportArguments {
       paramLabel = "DIR",
       description =
           "Where to; must not exist yet or be empty. With several configs or kinds each gets a"
-              + " directory of its name in it.")
+              + " directory of its name in it. A file where only GGUF is written.")
   private Path out;
 
   @Option(
@@ -99,6 +104,14 @@ final class ExportArguments {
     Publication.checkDirectory(out, bytes);
   }
 
+  /** The file that {@code --out} names where GGUF alone is exported. */
+  Path ggufFile() {
+    if (shardMegabytes != null || !consumers.isEmpty()) {
+      throw new ConfigException("a GGUF file has no shards and is for llama.cpp alone");
+    }
+    return out;
+  }
+
   /** The file that {@code --out} names, for a kind that is one file and nothing beside it. */
   Path file() {
     if (!kinds.isEmpty() || shardMegabytes != null || !consumers.isEmpty()) {
@@ -112,14 +125,27 @@ final class ExportArguments {
     if (kinds.isEmpty()) {
       return List.of(otherwise);
     }
-    return kinds.stream().distinct().map(this::target).toList();
+    return kinds.stream().filter(kind -> !kind.equals(GGUF)).distinct().map(this::target).toList();
+  }
+
+  /** Whether a GGUF file is all that is asked for. */
+  boolean isGgufAlone() {
+    return !kinds.isEmpty() && kinds.stream().allMatch(GGUF::equals);
+  }
+
+  /** Writes a GGUF file of a model. */
+  @FunctionalInterface
+  interface GgufWriter {
+    /** Writes {@code file}, which does not exist yet. */
+    ExportResult write(QuantizedModel quantized, Path file);
   }
 
   private Target target(String id) {
     return Targets.find(id, tensorParallel, pipelineParallel)
         .orElseThrow(() ->
             new ConfigException(
-                "--export knows %s, not \"%s\"".formatted(String.join(", ", Targets.ids()), id)));
+                "--export knows %s, gguf, not \"%s\""
+                    .formatted(String.join(", ", Targets.ids()), id)));
   }
 
   private Optional<Set<Consumer>> parsed() {
@@ -146,6 +172,11 @@ final class ExportArguments {
    * Writes all, or nothing; the results name the directories in their final place. Several kinds of
    * one model are written in one pass over its weights.
    */
+  List<ExportResult> write(List<QuantizedModel> quantized, JobOptions options, GgufWriter gguf) {
+    return write(quantized, DEFAULT_KIND, options, Optional.of(gguf));
+  }
+
+  /** As {@link #write(List, JobOptions, GgufWriter)}, without GGUF files. */
   List<ExportResult> write(List<QuantizedModel> quantized, JobOptions options) {
     return write(quantized, DEFAULT_KIND, options);
   }
@@ -156,8 +187,24 @@ final class ExportArguments {
    * @param otherwise kind to write where the command line names none
    */
   List<ExportResult> write(List<QuantizedModel> quantized, Target otherwise, JobOptions options) {
+    if (kinds.contains(GGUF)) {
+      throw new ConfigException("--export gguf belongs to modelopt quantize; convert has --to gguf");
+    }
+    return write(quantized, otherwise, options, Optional.empty());
+  }
+
+  private List<ExportResult> write(
+      List<QuantizedModel> quantized,
+      Target otherwise,
+      JobOptions options,
+      Optional<GgufWriter> writer) {
     List<Target> targets = targets(otherwise);
-    if (quantized.size() == 1 && targets.size() == 1) {
+    Optional<GgufWriter> gguf = writer.filter(w -> kinds.contains(GGUF));
+    boolean single = targets.size() + (gguf.isPresent() ? 1 : 0) == 1;
+    if (quantized.size() == 1 && single) {
+      if (gguf.isPresent()) {
+        return List.of(gguf.get().write(quantized.getFirst(), out));
+      }
       SequencedMap<Path, Target> one = new LinkedHashMap<>();
       one.put(out, targets.getFirst());
       return Export.run(quantized.getFirst(), one, exportOptions(options));
@@ -166,18 +213,33 @@ final class ExportArguments {
     try (Publication publication = Publication.ofDirectory(out)) {
       for (QuantizedModel one : quantized) {
         Path inside = quantized.size() == 1 ? Path.of("") : Path.of(one.config().name());
+        Path base = publication.path();
         SequencedMap<Path, Target> paths = new LinkedHashMap<>();
         for (Target target : targets) {
-          Path path = targets.size() == 1 ? inside : inside.resolve(target.id());
-          paths.put(publication.path().resolve(path), target);
+          paths.put(base.resolve(single ? inside : inside.resolve(target.id())), target);
         }
-        for (ExportResult staged : Export.run(one, paths, exportOptions(options))) {
-          results.add(staged.at(out.resolve(publication.path().relativize(staged.path()))));
+        List<ExportResult> staged = new ArrayList<>();
+        if (!paths.isEmpty()) {
+          staged.addAll(Export.run(one, paths, exportOptions(options)));
+        }
+        Path file = base.resolve(inside).resolve("model.gguf");
+        gguf.ifPresent(write -> staged.add(write.write(one, inDirectory(file))));
+        for (ExportResult result : staged) {
+          results.add(result.at(out.resolve(base.relativize(result.path()))));
         }
       }
       publication.commit();
     }
     return results;
+  }
+
+  private static Path inDirectory(Path file) {
+    try {
+      Files.createDirectories(Objects.requireNonNull(file.getParent()));
+      return file;
+    } catch (IOException e) {
+      throw new ExportException(file.getParent() + " cannot be made: " + e.getMessage(), e);
+    }
   }
 
   /** Leaves the comparison of values with the original out of the check before publishing. */

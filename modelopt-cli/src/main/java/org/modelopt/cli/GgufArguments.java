@@ -11,6 +11,7 @@ import org.modelopt.export.gguf.GgufResult;
 import org.modelopt.export.gguf.GgufType;
 import org.modelopt.export.gguf.importance.Importance;
 import org.modelopt.export.gguf.importance.ImportanceMatrix;
+import org.modelopt.export.write.ExportResult;
 import org.modelopt.job.JobOptions;
 import org.modelopt.models.HfModel;
 import org.modelopt.models.hf.HfConfig;
@@ -42,56 +43,73 @@ final class GgufArguments {
 
   /** Converts {@code model} to one file. */
   int convert(ModelArgument model, Path out, JobOptions options, Terminal terminal) {
-    GgufType to = GgufType.ofName(type);
+    GgufType to = type();
+    Path directory = model.directory();
+    ExportResult result;
+    if (text == null && !isQuantized(directory)) {
+      // Straight from the files: architectures that this program cannot run are converted, too.
+      Optional<ImportanceMatrix> importance =
+          matrix == null ? Optional.empty() : Optional.of(ImportanceMatrix.read(matrix));
+      result = finish(Exports.gguf(directory), to, importance, out, options);
+    } else {
+      try (HfModel opened = model.open()) {
+        result = write(QuantizedModel.unchanged(opened), opened, Optional.empty(), out, options);
+      }
+    }
+    JobOutput.print(terminal, result);
+    return 0;
+  }
+
+  /**
+   * Writes one file of what was decided.
+   *
+   * @param calibration what importance is measured on where no option names anything and the type
+   *     uses it
+   */
+  ExportResult write(
+      QuantizedModel quantized,
+      HfModel model,
+      Optional<CalibrationData> calibration,
+      Path out,
+      JobOptions options) {
+    GgufType to = type();
+    Optional<ImportanceMatrix> importance;
+    if (matrix != null) {
+      importance = Optional.of(ImportanceMatrix.read(matrix));
+    } else {
+      Optional<CalibrationData> data =
+          text != null
+              ? Optional.of(CalibrationData.file(text))
+              : calibration.filter(given -> to.weightsErrors());
+      importance = data.map(given -> Importance.of(model, given, options));
+    }
+    return finish(Exports.gguf(quantized), to, importance, out, options);
+  }
+
+  private GgufType type() {
     if (matrix != null && text != null) {
       throw new ConfigException("--imatrix and --imatrix-calib exclude each other");
     }
-    Path directory = model.directory();
-    GgufResult result;
-    if (text == null && !isQuantized(directory)) {
-      // Straight from the files: architectures that this program cannot run are converted, too.
-      result =
-          finish(Exports.gguf(directory), to, importance(Optional.empty(), options), out, options);
-    } else {
-      try (HfModel opened = model.open()) {
-        result =
-            finish(
-                Exports.gguf(QuantizedModel.unchanged(opened)),
-                to,
-                importance(Optional.of(opened), options),
-                out,
-                options);
-      }
-    }
-    terminal.line("%-12s%s".formatted("format", "GGUF " + to));
-    terminal.line("%-12s%s".formatted("size", Sizes.bytes(result.fileBytes())));
-    terminal.line("%-12s%s".formatted("verified", result.report().summary()));
-    terminal.line("%-12s%s".formatted("written to", result.path()));
-    return 0;
+    return GgufType.ofName(type);
+  }
+
+  /** Refuses, before work begins, options that contradict each other. */
+  void check() {
+    type();
   }
 
   private static boolean isQuantized(Path directory) {
     return HfConfig.read(directory.resolve("config.json")).has("quantization_config");
   }
 
-  private Optional<ImportanceMatrix> importance(Optional<HfModel> model, JobOptions options) {
-    if (matrix != null) {
-      return Optional.of(ImportanceMatrix.read(matrix));
-    }
-    if (text == null) {
-      return Optional.empty();
-    }
-    CalibrationData data = CalibrationData.file(text);
-    return model.map(opened -> Importance.of(opened, data, options));
-  }
-
-  private static GgufResult finish(
+  private static ExportResult finish(
       GgufExport export,
       GgufType to,
       Optional<ImportanceMatrix> importance,
       Path out,
       JobOptions options) {
     GgufExport ready = export.type(to).with(options);
-    return importance.map(ready::importance).orElse(ready).to(out);
+    GgufResult result = importance.map(ready::importance).orElse(ready).to(out);
+    return new ExportResult(result.path(), "GGUF " + to, result.fileBytes(), result.report());
   }
 }

@@ -35,7 +35,9 @@ import picocli.CommandLine.Spec;
       "  modelopt quantize --model Llama-3.2-1B --config FP8_DEFAULT --kv-cache fp8 \\",
       "      --calib chat.jsonl --samples 1024 --max-length 2048 --export hf --out out",
       "  modelopt quantize --model Llama-3.2-1B --config FP8_DEFAULT --recipe mine.yaml \\",
-      "      --calib chat.jsonl --out both --job-dir job --resume"
+      "      --calib chat.jsonl --out both --job-dir job --resume",
+      "  modelopt quantize --model Llama-3.2-1B --calib chat.jsonl --export gguf \\",
+      "      --gguf-type Q4_K_M --out llama.gguf"
     })
 final class QuantizeCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
@@ -44,6 +46,7 @@ final class QuantizeCommand implements Callable<Integer> {
   @Mixin private ConfigArguments config = new ConfigArguments();
   @Mixin private CalibrationArguments calibration = new CalibrationArguments();
   @Mixin private ExportArguments export = new ExportArguments();
+  @Mixin private GgufArguments gguf = new GgufArguments();
   @Mixin private GuardArguments guard = new GuardArguments();
   @Mixin private JobArguments job = new JobArguments();
   @Mixin private JournalArguments journal = new JournalArguments();
@@ -74,6 +77,10 @@ final class QuantizeCommand implements Callable<Integer> {
           "--statistics stand for samples; leave out --calib, --samples and --max-length");
     }
     JobOptions options = journal.addTo(job.options(terminal.progress(json), Optional.empty()));
+    gguf.check();
+    if (export.isGgufAlone() && !config.isGiven()) {
+      return ggufAlone(options, terminal);
+    }
     try (HfModel opened = model.open();
         Interruption _ = journal.onInterruption(spec)) {
       export.check(
@@ -98,7 +105,12 @@ final class QuantizeCommand implements Callable<Integer> {
       for (QuantizedModel one : quantized) {
         guard.check(opened, one, options, terminal, json);
       }
-      List<ExportResult> results = export.write(quantized, options);
+      List<ExportResult> results =
+          export.write(
+              quantized,
+              options,
+              (one, file) ->
+                  gguf.write(one, opened, Optional.of(calibration.data(opened)), file, options));
       report.ended("export");
       JobOutput output = new JobOutput(model.directory(), quantized, results, guard.limits());
       List<Path> reports = output.writeReports(report, options);
@@ -107,6 +119,22 @@ final class QuantizeCommand implements Callable<Integer> {
       } else {
         output.print(terminal, reports);
       }
+    }
+    return 0;
+  }
+
+  /** The weights as they are, to the type of GGUF; calibration data says what matters in them. */
+  private int ggufAlone(JobOptions options, Terminal terminal) {
+    export.check(List.of(), 0);
+    try (HfModel opened = model.open()) {
+      JobOutput.print(
+          terminal,
+          gguf.write(
+              QuantizedModel.unchanged(opened),
+              opened,
+              Optional.of(calibration.data(opened)),
+              export.ggufFile(),
+              options));
     }
     return 0;
   }

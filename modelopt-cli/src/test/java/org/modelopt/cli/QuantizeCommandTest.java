@@ -21,6 +21,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.modelopt.export.gguf.container.GgufFile;
 import org.modelopt.models.pocket.PocketModel;
 import org.modelopt.report.Report;
 import org.modelopt.report.ReportFiles;
@@ -69,6 +70,41 @@ class QuantizeCommandTest {
     assertEquals(0, eval.exit(), eval.err());
     assertTrue(
         eval.lastLine().matches("perplexity \\d+\\.\\d{4} over 126 tokens"), eval.lastLine());
+  }
+
+  @Test
+  void writesGgufAloneWithImportanceAndBesideOtherKinds() {
+    Path alone = out("alone.gguf");
+    CommandRun plain =
+        CommandRun.of(
+            "quantize",
+            "--model",
+            model,
+            "--samples",
+            4,
+            "--max-length",
+            64,
+            "--export",
+            "gguf",
+            "--gguf-type",
+            "Q4_K_M",
+            "--out",
+            alone);
+    assertEquals(0, plain.exit(), plain.err());
+    assertTrue(GgufFile.open(alone).findU32("quantize.imatrix.entries_count").isPresent());
+    CommandRun both =
+        CommandRun.quantize(
+            model,
+            out("both"),
+            "--config",
+            "INT4_AWQ",
+            "--export",
+            "autoawq,gguf",
+            "--gguf-type",
+            "Q4_0");
+    assertEquals(0, both.exit(), both.err());
+    assertTrue(Files.exists(out("both").resolve("autoawq").resolve("config.json")));
+    assertTrue(Files.exists(out("both").resolve("model.gguf")));
   }
 
   @Test

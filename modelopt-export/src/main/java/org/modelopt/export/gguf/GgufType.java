@@ -70,6 +70,14 @@ public enum GgufType {
     return base;
   }
 
+  /** Whether errors of weights are weighted by importance, where that is known. */
+  public boolean weightsErrors() {
+    return switch (base) {
+      case Q4_0, Q4_1, Q5_0, Q5_1, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K -> true;
+      default -> false;
+    };
+  }
+
   /**
    * The type called {@code name}, in any case; Q3_K, Q4_K and Q5_K stand for the ones that end in
    * M.

@@ -1,0 +1,197 @@
+package org.modelopt.benchmarks.exports;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.io.PrintStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.SequencedMap;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.modelopt.cli.Main;
+
+/**
+ * Times {@code modelopt convert}, each conversion in a process of its own, against the time of
+ * copying the input and then writing as many bytes as the output has; with the peak of resident
+ * memory as the kernel counts it (Linux). Page cache warm: everything runs once before it counts,
+ * the best of the rounds is printed.
+ *
+ * <p>Arguments: checkpoint (of {@code RandomLlama}, 20 layers make 2 GB), directory to write to,
+ * rounds, threads.
+ */
+public final class ConversionBenchmark {
+  private static final int BUFFER = 1 << 20;
+  private static final Pattern PEAK = Pattern.compile("VmHWM:\\s+(\\d+) kB");
+
+  private final PrintStream out = System.out;
+  private final Path checkpoint;
+  private final Path directory;
+  private final int rounds;
+  private final String threads;
+
+  private ConversionBenchmark(Path checkpoint, Path directory, int rounds, String threads) {
+    this.checkpoint = checkpoint;
+    this.directory = directory;
+    this.rounds = rounds;
+    this.threads = threads;
+  }
+
+  /** Prints the table, or, given "convert" first, runs that conversion and says its peak. */
+  public static void main(String[] args) throws IOException, InterruptedException {
+    if (args[0].equals("convert")) {
+      Runtime.getRuntime().addShutdownHook(new Thread(ConversionBenchmark::sayPeak));
+      Main.main(args);
+      return;
+    }
+    new ConversionBenchmark(Path.of(args[0]), Path.of(args[1]), Integer.parseInt(args[2]), args[3])
+        .run();
+  }
+
+  private static void sayPeak() {
+    try {
+      Matcher peak = PEAK.matcher(Files.readString(Path.of("/proc/self/status")));
+      System.out.println("peak " + (peak.find() ? peak.group(1) : "0"));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /** Options of each conversion by its title. */
+  private static SequencedMap<String, List<String>> conversions() {
+    SequencedMap<String, List<String>> all = new LinkedHashMap<>();
+    for (String format : List.of("fp8", "int8", "int4", "nvfp4", "mxfp4", "mxfp8")) {
+      all.put(format, List.of("--to", format));
+    }
+    for (String type : List.of("Q8_0", "Q4_0", "MXFP4", "NVFP4", "Q4_K_M")) {
+      all.put("gguf " + type, List.of("--to", "gguf", "--gguf-type", type));
+    }
+    return all;
+  }
+
+  private void run() throws IOException, InterruptedException {
+    long input = bytes(checkpoint);
+    out.printf(
+        Locale.ROOT,
+        "input %,d bytes, %s threads, best of %d after one%n%n"
+            + "| conversion | bytes | seconds | copying | of copying | peak MB |%n"
+            + "|---|---|---|---|---|---|%n",
+        input,
+        threads,
+        rounds);
+    for (var conversion : conversions().entrySet()) {
+      double best = Double.POSITIVE_INFINITY;
+      double copying = Double.POSITIVE_INFINITY;
+      long peak = 0;
+      long written = 0;
+      for (int round = 0; round <= rounds; round++) {
+        Path target = directory.resolve("converted");
+        long start = System.nanoTime();
+        peak = Math.max(peak, convert(conversion.getValue(), target));
+        double seconds = (System.nanoTime() - start) / 1e9;
+        written = bytes(target);
+        delete(target);
+        double copied = copy(written);
+        if (round > 0) {
+          best = Math.min(best, seconds);
+          copying = Math.min(copying, copied);
+        }
+      }
+      out.printf(
+          Locale.ROOT,
+          "| %s | %,d | %.2f | %.2f | %.2f | %,d |%n",
+          conversion.getKey(),
+          written,
+          best,
+          copying,
+          best / copying,
+          peak >> 10);
+    }
+  }
+
+  /** Runs one conversion; returns its peak of resident memory in KiB. */
+  private long convert(List<String> options, Path target) throws IOException, InterruptedException {
+    List<String> command = new ArrayList<>();
+    command.add(ProcessHandle.current().info().command().orElse("java"));
+    command.addAll(
+        List.of(
+            "--add-modules=jdk.incubator.vector",
+            "--enable-native-access=ALL-UNNAMED",
+            "-Xmx512m",
+            "-cp",
+            System.getProperty("java.class.path"),
+            ConversionBenchmark.class.getName(),
+            "convert",
+            "--model",
+            checkpoint.toString(),
+            "--threads",
+            threads,
+            "--out",
+            target.toString()));
+    command.addAll(options);
+    Process process =
+        new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.DISCARD).start();
+    String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    int exit = process.waitFor();
+    Matcher peak = Pattern.compile("(?m)^peak (\\d+)$").matcher(output);
+    if (exit != 0 || !peak.find() || !Files.exists(target)) {
+      throw new IOException(String.join(" ", command) + " failed: " + output);
+    }
+    return Long.parseLong(peak.group(1));
+  }
+
+  /** Seconds to copy the input and then write as many bytes as the output has. */
+  private double copy(long output) throws IOException {
+    Path target = directory.resolve("copied");
+    byte[] buffer = new byte[BUFFER];
+    long start = System.nanoTime();
+    try (OutputStream to = Files.newOutputStream(target)) {
+      for (Path file : files(checkpoint)) {
+        try (InputStream from = Files.newInputStream(file)) {
+          for (int read = from.read(buffer); read >= 0; read = from.read(buffer)) {
+            to.write(buffer, 0, read);
+          }
+        }
+      }
+    }
+    try (OutputStream to = Files.newOutputStream(directory.resolve("written"))) {
+      for (long done = 0; done < output; done += BUFFER) {
+        to.write(buffer, 0, (int) Math.min(BUFFER, output - done));
+      }
+    }
+    double seconds = (System.nanoTime() - start) / 1e9;
+    Files.delete(target);
+    Files.delete(directory.resolve("written"));
+    return seconds;
+  }
+
+  private static List<Path> files(Path path) throws IOException {
+    try (Stream<Path> all = Files.walk(path)) {
+      return all.filter(Files::isRegularFile).sorted().toList();
+    }
+  }
+
+  private static long bytes(Path path) throws IOException {
+    long bytes = 0;
+    for (Path file : files(path)) {
+      bytes += Files.size(file);
+    }
+    return bytes;
+  }
+
+  private static void delete(Path path) throws IOException {
+    try (Stream<Path> all = Files.walk(path)) {
+      for (Path one : all.sorted(Comparator.reverseOrder()).toList()) {
+        Files.delete(one);
+      }
+    }
+  }
+}
