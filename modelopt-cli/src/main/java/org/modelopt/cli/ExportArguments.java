@@ -188,7 +188,8 @@ final class ExportArguments {
    */
   List<ExportResult> write(List<QuantizedModel> quantized, Target otherwise, JobOptions options) {
     if (kinds.contains(GGUF)) {
-      throw new ConfigException("--export gguf belongs to modelopt quantize; convert has --to gguf");
+      throw new ConfigException(
+          "--export gguf belongs to modelopt quantize; convert has --to gguf");
     }
     return write(quantized, otherwise, options, Optional.empty());
   }
