@@ -179,6 +179,16 @@ final class HostQuantizer implements Quantizer {
             scalePass.scalesOfRow(grid, strip, row, scales);
             codePass.encodePart(grid, strip, row, 0, x.columns(), scales, codes);
           });
+    } else if (bandColumns(grid) > 0) {
+      scalePass.forBands(
+          grid,
+          bandColumns(grid),
+          (strip, top, left, right) -> {
+            scalePass.scalesOfBand(grid, strip, top, left, right, scales);
+            for (long row = top; row < Math.min(x.rows(), top + grid.groupRows()); row++) {
+              codePass.encodePart(grid, strip, row, left, right, scales, codes);
+            }
+          });
     } else {
       scalePass.scales(x, scales);
       encode(grid.flattened(spec.format().bits()), scales, codes);
@@ -190,9 +200,19 @@ final class HostQuantizer implements Quantizer {
    * can be made strip by strip; 0 if there is none.
    */
   private int stripColumns(Grid grid) {
-    if (!grid.groupsFitStrips() || !spec.scaleRule().dependsOnAmaxOnly()) {
-      return 0;
-    }
+    return grid.groupsFitStrips() && scalePass.worksOnStrips() ? wholeStripColumns(grid) : 0;
+  }
+
+  /**
+   * The same for rectangles as high as a group, which stay in the second-level cache between the
+   * two passes; 0 for one group and for rules that need more than amax.
+   */
+  private int bandColumns(Grid grid) {
+    boolean fits = grid.groups() > 1 && grid.groupColumns() * 8 <= Strip.CAPACITY;
+    return fits && spec.scaleRule().dependsOnAmaxOnly() ? wholeStripColumns(grid) : 0;
+  }
+
+  private static int wholeStripColumns(Grid grid) {
     long multiple = grid.groupColumns();
     while ((multiple & 7) != 0) {
       multiple *= 2;

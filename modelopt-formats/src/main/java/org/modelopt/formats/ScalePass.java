@@ -1,6 +1,7 @@
 package org.modelopt.formats;
 
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import org.modelopt.formats.codec.ScaleRules;
@@ -67,11 +68,29 @@ final class ScalePass {
     return Float.intBitsToFloat(amax.get());
   }
 
+  /** Whether the scales of a strip of whole groups can be made at once. */
+  boolean worksOnStrips() {
+    return spec.scaleRule().dependsOnAmaxOnly() || spec.scaleRule() == ScaleRule.FOUR_OVER_SIX;
+  }
+
   /** Scales of every group under the global scale that {@code into} has. */
   void scales(Matrix x, Scales into) {
     Grid grid = Grid.of(x, spec.granularity());
     if (spec.scaleRule().dependsOnAmaxOnly()) {
       forGroups(grid, (strip, first) -> scalesOfAmax(strip, into, first));
+    } else if (worksOnStrips() && grid.groupsFitStrips()) {
+      int columns = wholeGroups(grid);
+      pieces.forParts(
+          x.rows(),
+          x.columns(),
+          columns,
+          (strip, row, from, to) -> {
+            for (long column = from; column < to; column += columns) {
+              grid.place(strip, column, (int) Math.min(columns, to - column));
+              scalesOfStrip(grid, strip, row, column, into.globalScale());
+              storeScales(strip, into, grid.group(row, column));
+            }
+          });
     } else {
       pieces.forEach(
           grid.groups(),
@@ -94,7 +113,20 @@ final class ScalePass {
   /** Scales of the groups of a strip of whole groups to {@code strip.scale}. */
   void scalesOfStrip(Grid grid, Strip strip, long row, long column, float globalScale) {
     amaxOfStrip(grid, strip, row, column);
-    kernels.scales(strip, spec, conversion.arithmetic(), globalScale);
+    if (spec.scaleRule() != ScaleRule.FOUR_OVER_SIX) {
+      kernels.scales(strip, spec, conversion.arithmetic(), globalScale);
+      return;
+    }
+    Matrix x = grid.x();
+    kernels.fourOverSix(strip, globalScale, x.dtype(), x.segment(), x.byteOffset(row, column));
+    for (int g = 0; g < strip.groups(); g++) {
+      if (Float.isNaN(strip.scale[g])) {
+        long group = grid.group(row, column) + g;
+        int index = g;
+        pieces.withStrip(
+            work -> strip.scale[index] = fourOverSix(grid, work, group, globalScale).scale());
+      }
+    }
   }
 
   /** Stores {@code strip.scale}, the first of which is number {@code first}. */
@@ -144,6 +176,14 @@ final class ScalePass {
           (work, row, from, to) -> forStrips(grid, work, row, from, to, strip, sink));
     } else if (grid.groupRows() == 1) {
       pieces.forEach(x.rows(), x.columns(), (strip, row) -> forGroupsOfRow(grid, strip, row, sink));
+    } else if (grid.groupColumns() <= Strip.CAPACITY) {
+      forBands(
+          grid,
+          wholeGroups(grid),
+          (strip, top, left, to) -> {
+            amaxOfBand(grid, strip, top, left, to);
+            sink.accept(strip, grid.group(top, left));
+          });
     } else {
       pieces.forEach(
           grid.groups(),
@@ -154,6 +194,44 @@ final class ScalePass {
             sink.accept(strip, group);
           });
     }
+  }
+
+  /** Runs {@code task} over rectangles as high as a group and at most {@code columns} wide. */
+  void forBands(Grid grid, int columns, Pieces.Task task) {
+    Matrix x = grid.x();
+    long parts = Math.ceilDiv(x.columns(), columns);
+    pieces.forEach(
+        Math.ceilDiv(x.rows(), grid.groupRows()) * parts,
+        grid.groupRows() * columns,
+        (strip, index) -> {
+          long left = index % parts * columns;
+          long right = Math.min(x.columns(), left + columns);
+          task.run(strip, index / parts * grid.groupRows(), left, right);
+        });
+  }
+
+  /**
+   * Scales of the groups of a rectangle as high as a group, by a rule that depends on amax only.
+   */
+  void scalesOfBand(Grid grid, Strip strip, long top, long left, long right, Scales into) {
+    amaxOfBand(grid, strip, top, left, right);
+    scalesOfAmax(strip, into, grid.group(top, left));
+  }
+
+  /** Row by row, as they lie in memory. */
+  private void amaxOfBand(Grid grid, Strip strip, long top, long left, long right) {
+    float[] amax = strip.y;
+    int groups = (int) Math.ceilDiv(right - left, grid.groupColumns());
+    Arrays.fill(amax, 0, groups, 0);
+    for (long row = top; row < Math.min(grid.x().rows(), top + grid.groupRows()); row++) {
+      grid.place(strip, left, (int) (right - left));
+      amaxOfStrip(grid, strip, row, left);
+      for (int g = 0; g < groups; g++) {
+        amax[g] = Math.max(amax[g], strip.amax[g]);
+      }
+    }
+    strip.amaxKnown = false;
+    System.arraycopy(amax, 0, strip.amax, 0, groups);
   }
 
   private void one(float amax, long group, Sink sink) {

@@ -69,12 +69,13 @@ final class GroupPeaks {
   private static void quartersOfMemory(short[] peaks, int n, int vectors, long in) {
     ShortVector magnitude = ShortVector.broadcast(SHORTS, (short) 0x7FFF);
     int lanes = SHORTS.length();
-    int at = 0;
-    for (int i = 0; i < n; i += vectors * lanes) {
-      ShortVector a =
-          ShortVector.fromMemorySegment(SHORTS, ALL, in + 2L * i, LITTLE).and(magnitude);
+    int quarter = lanes / 4;
+    int end = n / vectors / 4;
+    for (int i = 0; i < end; i += quarter) {
+      long at = in + 8L * vectors * i;
+      ShortVector a = ShortVector.fromMemorySegment(SHORTS, ALL, at, LITTLE).and(magnitude);
       for (int j = 1; j < vectors; j++) {
-        long next = in + 2L * (i + j * lanes);
+        long next = at + 2L * lanes * j;
         a = a.max(ShortVector.fromMemorySegment(SHORTS, ALL, next, LITTLE).and(magnitude));
       }
       ShortVector twos = a.max(a.reinterpretAsInts().lanewise(LSHR, 16).reinterpretAsShorts());
@@ -82,8 +83,7 @@ final class GroupPeaks {
           twos.max(twos.reinterpretAsLongs().lanewise(LSHR, 32).reinterpretAsShorts());
       ShortVector narrow =
           (ShortVector) fours.reinterpretAsLongs().convertShape(L2S, QUARTER_SHORTS, 0);
-      narrow.intoArray(peaks, at);
-      at += lanes / 4;
+      narrow.intoArray(peaks, i);
     }
   }
 

@@ -33,6 +33,12 @@ public interface Kernels {
   void scales(Strip strip, QuantSpec spec, Arithmetic arithmetic, float globalScale);
 
   /**
+   * The scale of each group of E2M1 by the rule four over six, to {@code strip.scale}; NaN where
+   * the caller must find it. Changes {@code x} and {@code y}.
+   */
+  void fourOverSix(Strip strip, float globalScale, DType dtype, MemorySegment segment, long offset);
+
+  /**
    * {@code strip.scale}, which are storable, as stored scales number {@code first} and following.
    */
   void storeScales(Strip strip, ScaleFormat format, MemorySegment out, long first);

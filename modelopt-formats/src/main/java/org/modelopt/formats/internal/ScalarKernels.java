@@ -2,6 +2,7 @@ package org.modelopt.formats.internal;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
 import org.modelopt.formats.codec.Bits;
 import org.modelopt.formats.codec.CodebookCodec;
 import org.modelopt.formats.codec.FloatCodec;
@@ -65,6 +66,12 @@ public final class ScalarKernels implements Kernels {
     for (int g = 0; g < strip.groups(); g++) {
       strip.scale[g] = ScaleRules.ofAmax(spec, arithmetic, strip.amax[g], globalScale);
     }
+  }
+
+  @Override
+  public void fourOverSix(
+      Strip strip, float globalScale, DType dtype, MemorySegment segment, long offset) {
+    Arrays.fill(strip.scale, 0, strip.groups(), Float.NaN);
   }
 
   @Override

@@ -13,7 +13,7 @@ public final class Strip {
    * Most elements of a strip. Small enough for the first-level cache, large enough that the work
    * around a strip does not count.
    */
-  public static final int CAPACITY = 2048;
+  public static final int CAPACITY = 4096;
 
   /** Room behind the last element, so that loops need not stop exactly there. */
   private static final int SLACK = 64;
@@ -59,6 +59,7 @@ public final class Strip {
   private int n;
   private int head;
   private int group;
+  private int groups;
 
   /**
    * Makes this a strip of {@code newN} elements in groups of {@code newGroup} from the start on.
@@ -77,6 +78,7 @@ public final class Strip {
     amaxKnown = false;
     head = Math.min(newHead, newN);
     group = newGroup;
+    groups = n == 0 ? 0 : 1 + Math.ceilDiv(n - head, group);
   }
 
   /** Number of elements. */
@@ -96,7 +98,7 @@ public final class Strip {
 
   /** Number of groups. */
   public int groups() {
-    return n == 0 ? 0 : 1 + Math.ceilDiv(n - head, group);
+    return groups;
   }
 
   /** Group of an element. */

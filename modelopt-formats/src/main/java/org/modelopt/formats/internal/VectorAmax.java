@@ -119,7 +119,8 @@ final class VectorAmax {
     return largest(strip.amax, strip.groups());
   }
 
-  private static float largest(float[] amax, int n) {
+  /** The largest of {@code n} magnitudes. */
+  static float largest(float[] amax, int n) {
     IntVector most = IntVector.zero(INTS);
     int g = 0;
     for (; g <= n - INTS.length(); g += INTS.length()) {

@@ -45,6 +45,16 @@ public final class VectorKernels implements Kernels {
   }
 
   @Override
+  public void fourOverSix(
+      Strip strip, float globalScale, DType dtype, MemorySegment segment, long offset) {
+    if (dtype == DType.BF16) {
+      VectorFourOverSix.choose(strip, globalScale, segment, offset);
+    } else {
+      SCALAR.fourOverSix(strip, globalScale, dtype, segment, offset);
+    }
+  }
+
+  @Override
   public void storeScales(Strip strip, ScaleFormat format, MemorySegment out, long first) {
     VectorScales.store(strip, format, out, first);
   }
