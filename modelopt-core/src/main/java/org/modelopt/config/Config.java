@@ -133,6 +133,21 @@ public record Config(
   /** NVFP4 weights by GPTQ, NVFP4 inputs. */
   public static final Config NVFP4_GPTQ = Presets.nvfp4("NVFP4_GPTQ", new Algorithm.Gptq());
 
+  /** INT4 weights in blocks of 128 by scaled channels, searched scales and GPTQ together. */
+  public static final Config INT4_TUNED =
+      Presets.weightOnly("INT4_TUNED", Presets.TUNED, "int4_block_128");
+
+  /** NVFP4 weights and inputs by scaled channels, searched scales and GPTQ together. */
+  public static final Config NVFP4_TUNED = Presets.nvfp4("NVFP4_TUNED", Presets.TUNED);
+
+  /** MXFP4 weights and inputs by scaled channels, searched scales and GPTQ together. */
+  public static final Config MXFP4_TUNED =
+      Presets.of("MXFP4_TUNED", Presets.TUNED, "mxfp4", "mxfp4_dynamic");
+
+  /** INT8 weights by scaled channels and GPTQ together, INT8 inputs with a scale for each token. */
+  public static final Config INT8_TUNED =
+      Presets.of("INT8_TUNED", Presets.TUNED, "int8_per_channel", "int8_per_token_dynamic");
+
   /** NVFP4 weights and inputs of experts. */
   public static final Config NVFP4_EXPERTS_ONLY = Presets.nvfp4Experts("NVFP4_EXPERTS_ONLY");
 

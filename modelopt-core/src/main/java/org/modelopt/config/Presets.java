@@ -39,6 +39,9 @@ final class Presets {
           .map(pattern -> Rule.exclude(pattern).optional())
           .toList();
 
+  /** All that improves weights, in steps of 0.1. */
+  static final Algorithm TUNED = new Algorithm.Tuned(0.1, true, true, 0.01, true, 0);
+
   private static final List<String> EVERYTHING = List.of("*");
   private static final List<String> EXPERTS = List.of("*block_sparse_moe*", "*.experts.*");
   private static final List<String> MLP_WEIGHTS = List.of("*mlp*", "*block_sparse_moe*");
@@ -147,6 +150,10 @@ final class Presets {
             Config.NVFP4_W4A4_WEIGHT_LOCAL_HESSIAN,
             Config.NVFP4_FOUR_OVER_SIX,
             Config.NVFP4_GPTQ,
+            Config.INT4_TUNED,
+            Config.NVFP4_TUNED,
+            Config.MXFP4_TUNED,
+            Config.INT8_TUNED,
             Config.NVFP4_EXPERTS_ONLY,
             Config.NVFP4_MLP_ONLY,
             Config.NVFP4_OMLP_ONLY,

@@ -39,8 +39,9 @@ final class LowRank {
                 product[j] += left * right[base + j];
               }
             }
+            weight.copyFloats(i * columns, row, 0, columns);
             for (int j = 0; j < columns; j++) {
-              row[j] = weight.getFloat(i * columns + j) - product[j];
+              row[j] -= product[j];
             }
             MemorySegment.copy(row, 0, rest.segment(), Tensor.FLOAT, i * columns * 4L, columns);
           }

@@ -41,20 +41,8 @@ public record Matrix(int rows, int columns, float[] values) {
         copy.rows,
         ROWS_PER_TASK,
         (from, to) -> {
-          if (tensor.dtype() == DType.F32) {
-            int count = (int) (to - from) * columns;
-            MemorySegment.copy(
-                tensor.segment(),
-                Tensor.FLOAT,
-                from * columns * 4,
-                copy.values,
-                (int) from * columns,
-                count);
-            return;
-          }
-          for (int i = (int) from * columns; i < to * columns; i++) {
-            copy.values[i] = tensor.getFloat(i);
-          }
+          int count = (int) (to - from) * columns;
+          tensor.copyFloats(from * columns, copy.values, (int) from * columns, count);
         });
     return copy;
   }

@@ -38,9 +38,7 @@ public final class RowSample {
       if ((kept + 1) * channels > rows.length) {
         rows = Arrays.copyOf(rows, Math.min(CAPACITY, Math.max(16, 2 * kept)) * channels);
       }
-      for (int c = 0; c < channels; c++) {
-        rows[kept * channels + c] = x.getFloat(t * channels + c);
-      }
+      x.copyFloats(t * channels, rows, kept * channels, channels);
       kept++;
     }
   }

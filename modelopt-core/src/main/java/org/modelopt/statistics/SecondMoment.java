@@ -30,6 +30,7 @@ public final class SecondMoment implements AutoCloseable {
 
   private static final int GATHERED_ELEMENTS = 1 << 23;
   private static final int ROWS_PER_TASK = 8;
+  private static final int TOKENS_PER_TASK = 16;
 
   private final Arena arena = Arena.ofShared();
   private final int channels;
@@ -90,13 +91,16 @@ public final class SecondMoment implements AutoCloseable {
   private void gather(Tensor x, long first, int count, Workers workers) {
     int at = waiting;
     workers.forRange(
-        channels,
-        64,
+        count,
+        TOKENS_PER_TASK,
         (from, to) -> {
-          for (int t = 0; t < count; t++) {
-            long row = (first + t) * channels;
-            for (int c = (int) from; c < to; c++) {
-              gathered[c * capacity + at + t] = x.getFloat(row + c);
+          float[] rows = new float[(int) (to - from) * channels];
+          x.copyFloats((first + from) * channels, rows, 0, rows.length);
+          int tokens = (int) (to - from);
+          for (int c = 0; c < channels; c++) {
+            int into = c * capacity + at + (int) from;
+            for (int t = 0; t < tokens; t++) {
+              gathered[into + t] = rows[t * channels + c];
             }
           }
         });

@@ -187,6 +187,35 @@ public final class Tensor {
   }
 
   /**
+   * Copies {@code count} elements of a host tensor as floats; fast for F32, BF16 and F16.
+   *
+   * @param first row-major index of the first element
+   */
+  public void copyFloats(long first, float[] into, int offset, int count) {
+    switch (dtype) {
+      case F32 -> MemorySegment.copy(segment(), FLOAT, first << 2, into, offset, count);
+      case BF16, F16 -> {
+        short[] halves = new short[count];
+        MemorySegment.copy(segment(), SHORT, first << 1, halves, 0, count);
+        if (dtype == DType.BF16) {
+          for (int i = 0; i < count; i++) {
+            into[offset + i] = Float.intBitsToFloat(halves[i] << 16);
+          }
+        } else {
+          for (int i = 0; i < count; i++) {
+            into[offset + i] = Float.float16ToFloat(halves[i]);
+          }
+        }
+      }
+      default -> {
+        for (int i = 0; i < count; i++) {
+          into[offset + i] = getFloat(first + i);
+        }
+      }
+    }
+  }
+
+  /**
    * All elements of a host tensor as floats, row-major; for small tensors and tests.
    *
    * @throws IllegalArgumentException if there are more elements than a Java array holds
@@ -196,9 +225,7 @@ public final class Tensor {
       throw new IllegalArgumentException(shape + " does not fit a Java array");
     }
     float[] values = new float[(int) shape.elements()];
-    for (int i = 0; i < values.length; i++) {
-      values[i] = getFloat(i);
-    }
+    copyFloats(0, values, 0, values.length);
     return values;
   }
 

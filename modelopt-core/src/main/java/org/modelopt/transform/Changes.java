@@ -32,9 +32,7 @@ public final class Changes {
         (from, to) -> {
           float[] row = new float[columns];
           for (long i = from; i < to; i++) {
-            for (int j = 0; j < columns; j++) {
-              row[j] = parameter.getFloat(i * columns + j);
-            }
+            parameter.copyFloats(i * columns, row, 0, columns);
             MemorySegment.copy(row, 0, changed.segment(), Tensor.FLOAT, i * columns * 4L, columns);
           }
         });

@@ -15,9 +15,12 @@ import org.modelopt.tensor.Tensor;
 /**
  * What a model predicts for all windows, to compare others with.
  *
- * @param logits {@code [tokens, vocabulary]} for each window, off the heap
+ * @param windows token ids, I32 {@code [t]} each
+ * @param logits {@code [t, vocabulary]} for each window, off the heap
+ * @param perplexity over all predicted tokens
  */
-record Predictions(List<Tensor> logits) {
+record Predictions(List<Tensor> windows, List<Tensor> logits, double perplexity) {
+  private static final int FIRST_POSITIONS = 32;
   private static final int ROWS_PER_TASK = 8;
 
   /**
@@ -31,6 +34,7 @@ record Predictions(List<Tensor> logits) {
 
   static Predictions of(Model model, List<Tensor> windows, Pass pass, JobOptions options) {
     List<Tensor> kept = new ArrayList<>();
+    Likelihood likelihood = new Likelihood();
     Forward.run(
         "reference",
         model,
@@ -38,6 +42,7 @@ record Predictions(List<Tensor> logits) {
         pass,
         options,
         (window, logits) -> {
+          likelihood.add(windows.get(window), logits, pass.backend());
           try (Scope scope = pass.backend().openScope()) {
             Tensor host = pass.backend().toHost(logits, scope);
             Tensor copy = Tensor.allocate(Arena.ofAuto(), host.dtype(), host.shape());
@@ -45,12 +50,18 @@ record Predictions(List<Tensor> logits) {
             kept.add(copy);
           }
         });
-    return new Predictions(kept);
+    return new Predictions(windows, kept, likelihood.perplexity());
   }
 
-  Comparison compare(Model model, List<Tensor> windows, Pass pass, JobOptions options) {
-    double[] sums = new double[3]; // log likelihood, divergence, that of the first positions
-    long[] counts = new long[2]; // predicted tokens, positions
+  /** These predictions compared with themselves. */
+  Comparison comparison() {
+    return new Comparison(perplexity, 0, 0);
+  }
+
+  Comparison compare(Model model, Pass pass, JobOptions options) {
+    double[] sums = new double[2]; // divergence, that of the first positions
+    long[] positions = new long[1];
+    Likelihood likelihood = new Likelihood();
     Backend backend = pass.backend();
     Forward.run(
         "evaluate",
@@ -59,25 +70,40 @@ record Predictions(List<Tensor> logits) {
         pass,
         options,
         (window, tensor) -> {
-          int[] ids = windows.get(window).toInts();
-          int[] targets = new int[ids.length];
-          System.arraycopy(ids, 1, targets, 0, ids.length - 1);
-          targets[ids.length - 1] = -1;
-          for (double likelihood : backend.logLikelihoods(tensor, targets)) {
-            sums[0] += likelihood;
-          }
+          likelihood.add(windows.get(window), tensor, backend);
           try (Scope scope = backend.openScope()) {
             double[] each =
                 divergences(logits.get(window), backend.toHost(tensor, scope), backend.workers());
             for (int t = 0; t < each.length; t++) {
-              sums[1] += each[t];
-              sums[2] += window == 0 && t < 32 ? each[t] : 0;
+              sums[0] += each[t];
+              sums[1] += window == 0 && t < FIRST_POSITIONS ? each[t] : 0;
             }
+            positions[0] += each.length;
           }
-          counts[0] += ids.length - 1;
-          counts[1] += ids.length;
         });
-    return new Comparison(Math.exp(-sums[0] / counts[0]), sums[1] / counts[1], sums[2] / 32);
+    return new Comparison(
+        likelihood.perplexity(), sums[0] / positions[0], sums[1] / FIRST_POSITIONS);
+  }
+
+  /** Of the tokens that windows have after their first. */
+  private static final class Likelihood {
+    private double sum;
+    private long predicted;
+
+    void add(Tensor window, Tensor logits, Backend backend) {
+      int[] ids = window.toInts();
+      int[] targets = new int[ids.length];
+      System.arraycopy(ids, 1, targets, 0, ids.length - 1);
+      targets[ids.length - 1] = -1;
+      for (double likelihood : backend.logLikelihoods(logits, targets)) {
+        sum += likelihood;
+      }
+      predicted += ids.length - 1;
+    }
+
+    double perplexity() {
+      return Math.exp(-sum / predicted);
+    }
   }
 
   private static double[] divergences(Tensor reference, Tensor other, Workers workers) {
@@ -88,9 +114,9 @@ record Predictions(List<Tensor> logits) {
         rows,
         ROWS_PER_TASK,
         (from, to) -> {
+          float[] p = new float[vocabulary];
+          float[] q = new float[vocabulary];
           for (int t = (int) from; t < to; t++) {
-            double[] p = new double[vocabulary];
-            double[] q = new double[vocabulary];
             double logP = read(reference, t, p);
             double logQ = read(other, t, q);
             double sum = 0;
@@ -105,14 +131,14 @@ record Predictions(List<Tensor> logits) {
   }
 
   /** Reads a row and gives the logarithm of the sum of its exponentials. */
-  private static double read(Tensor tensor, int row, double[] into) {
+  private static double read(Tensor tensor, int row, float[] into) {
+    tensor.copyFloats((long) row * into.length, into, 0, into.length);
     double most = Double.NEGATIVE_INFINITY;
-    for (int j = 0; j < into.length; j++) {
-      into[j] = tensor.getFloat((long) row * into.length + j);
-      most = Math.max(most, into[j]);
+    for (float value : into) {
+      most = Math.max(most, value);
     }
     double sum = 0;
-    for (double value : into) {
+    for (float value : into) {
       sum += Math.exp(value - most);
     }
     return most + Math.log(sum);

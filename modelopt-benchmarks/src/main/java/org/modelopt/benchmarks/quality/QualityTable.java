@@ -22,10 +22,11 @@ import org.modelopt.tensor.Tensor;
 
 /**
  * Prints a line for each preset or recipe: perplexity, KL divergence over all tokens and over the
- * first 32 positions of the first window, seconds that calibration and deciding took.
+ * first 32 positions of the first window.
  *
  * <p>Arguments: directory of a model, safetensors file with {@code input_ids} to calibrate on,
  * another to evaluate on, then names of presets or files of recipes. In the model's own precision.
+ * All that can share a calibration pass do; what the unquantized model predicts is kept in memory.
  */
 public final class QualityTable {
   private QualityTable() {}
@@ -39,33 +40,33 @@ public final class QualityTable {
         CalibrationData.tokenRows(Path.of(args[1]))
             .samples(Integer.MAX_VALUE)
             .read(Optional.empty());
+    List<Config> configs =
+        List.of(args).subList(3, args.length).stream().map(QualityTable::config).toList();
     try (HfModel model = Models.load(Path.of(args[0]));
         Backend backend = options.openBackend()) {
       Pass plain = Pass.plain(backend, options.precisionFor(model));
       Predictions reference = Predictions.of(model, windows, plain, options);
-      print(out, "none", reference.compare(model, windows, plain, options), 0);
-      for (String name : List.of(args).subList(3, args.length)) {
-        Config config =
-            Files.exists(Path.of(name)) ? Recipes.read(Path.of(name)) : Config.preset(name);
-        long start = System.nanoTime();
-        QuantizedModel quantized =
-            new Calibration(model, config, options).run(Optional.of(samples), backend).getFirst();
-        double seconds = (System.nanoTime() - start) * 1e-9;
-        Pass simulating = plain.simulating(quantized.decisions());
-        print(out, config.name(), reference.compare(model, windows, simulating, options), seconds);
+      print(out, "none", reference.comparison());
+      List<QuantizedModel> quantized =
+          new Calibration(model, configs, options).run(Optional.of(samples), backend);
+      for (QuantizedModel each : quantized) {
+        Pass simulating = plain.simulating(each.decisions());
+        print(out, each.config().name(), reference.compare(model, simulating, options));
       }
     }
   }
 
-  private static void print(
-      PrintStream out, String name, Predictions.Comparison comparison, double seconds) {
+  private static Config config(String name) {
+    return Files.exists(Path.of(name)) ? Recipes.read(Path.of(name)) : Config.preset(name);
+  }
+
+  private static void print(PrintStream out, String name, Predictions.Comparison comparison) {
     out.printf(
         Locale.ROOT,
-        "| %s | %.3f | %.4f | %.4f | %.1f |%n",
+        "| %s | %.3f | %.4f | %.4f |%n",
         name,
         comparison.perplexity(),
         comparison.divergence(),
-        comparison.firstDivergence(),
-        seconds);
+        comparison.firstDivergence());
   }
 }

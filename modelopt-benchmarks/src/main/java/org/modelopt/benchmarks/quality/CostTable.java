@@ -1,0 +1,71 @@
+package org.modelopt.benchmarks.quality;
+
+import java.io.PrintStream;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import org.modelopt.compute.Backend;
+import org.modelopt.config.Config;
+import org.modelopt.data.CalibrationData;
+import org.modelopt.data.SampleSet;
+import org.modelopt.job.JobOptions;
+import org.modelopt.models.HfModel;
+import org.modelopt.models.Models;
+import org.modelopt.quantize.Calibration;
+
+/**
+ * Prints what calibration and deciding cost for each preset: seconds by the clock, seconds of
+ * processor time, and both over those of FP8_DEFAULT, which only observes maxima.
+ *
+ * <p>Arguments: directory of a model, safetensors file with {@code input_ids} to calibrate on, then
+ * names of presets. One run of FP8_DEFAULT warms up and is not counted.
+ */
+public final class CostTable {
+  private CostTable() {}
+
+  /** Runs the measurement. */
+  public static void main(String[] args) {
+    PrintStream out = System.out;
+    JobOptions options = JobOptions.defaults();
+    SampleSet samples =
+        CalibrationData.tokenRows(Path.of(args[1]))
+            .samples(Integer.MAX_VALUE)
+            .read(Optional.empty());
+    try (HfModel model = Models.load(Path.of(args[0]));
+        Backend backend = options.openBackend()) {
+      seconds(model, Config.FP8_DEFAULT, samples, options, backend);
+      double[] base = seconds(model, Config.FP8_DEFAULT, samples, options, backend);
+      print(out, Config.FP8_DEFAULT.name(), base, base);
+      for (String name : List.of(args).subList(2, args.length)) {
+        print(out, name, seconds(model, Config.preset(name), samples, options, backend), base);
+      }
+    }
+  }
+
+  /** By the clock, and of processor time. */
+  private static double[] seconds(
+      HfModel model, Config config, SampleSet samples, JobOptions options, Backend backend) {
+    long start = System.nanoTime();
+    long processor = processorNanos();
+    new Calibration(model, config, options).run(Optional.of(samples), backend);
+    return new double[] {
+      (System.nanoTime() - start) * 1e-9, (processorNanos() - processor) * 1e-9
+    };
+  }
+
+  private static long processorNanos() {
+    return ProcessHandle.current().info().totalCpuDuration().orElseThrow().toNanos();
+  }
+
+  private static void print(PrintStream out, String name, double[] seconds, double[] base) {
+    out.printf(
+        Locale.ROOT,
+        "| %s | %.1f | %.1f | %.2f | %.2f |%n",
+        name,
+        seconds[0],
+        seconds[1],
+        seconds[0] / base[0],
+        seconds[1] / base[1]);
+  }
+}
