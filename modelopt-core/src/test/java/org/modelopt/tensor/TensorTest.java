@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 
@@ -95,5 +96,35 @@ class TensorTest {
   void halfBytesMustFillWholeBytes() {
     assertEquals(2, DType.F4.byteSize(4));
     assertThrows(IllegalArgumentException.class, () -> DType.F4.byteSize(3));
+  }
+
+  @Test
+  void runsOfElementsAreCopiedAsFloatsFromEveryType() {
+    try (Arena arena = Arena.ofConfined()) {
+      for (DType dtype : new DType[] {DType.F32, DType.BF16, DType.F16, DType.I32}) {
+        Tensor tensor = Tensor.allocate(arena, dtype, Shape.of(2, 3));
+        for (int i = 0; i < 6; i++) {
+          switch (dtype) {
+            case F32 -> tensor.segment().setAtIndex(Tensor.FLOAT, i, -1.5f * i);
+            case BF16 ->
+                tensor
+                    .segment()
+                    .setAtIndex(Tensor.SHORT, i, (short) (Float.floatToIntBits(-1.5f * i) >>> 16));
+            case F16 ->
+                tensor.segment().setAtIndex(Tensor.SHORT, i, Float.floatToFloat16(-1.5f * i));
+            default -> tensor.segment().setAtIndex(ValueLayout.JAVA_INT_UNALIGNED, i, -2 * i);
+          }
+        }
+        float unit = dtype == DType.I32 ? -2 : -1.5f;
+        float[] into = {7, 7, 7, 7, 7};
+        tensor.copyFloats(2, into, 1, 3);
+        assertArrayEquals(new float[] {7, 2 * unit, 3 * unit, 4 * unit, 7}, into, dtype.name());
+        assertArrayEquals(
+            new float[] {-0f + 0 * unit, unit, 2 * unit, 3 * unit, 4 * unit, 5 * unit},
+            tensor.toFloats(),
+            0,
+            dtype.name());
+      }
+    }
   }
 }

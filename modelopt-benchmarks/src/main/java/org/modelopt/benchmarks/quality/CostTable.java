@@ -49,9 +49,7 @@ public final class CostTable {
     long start = System.nanoTime();
     long processor = processorNanos();
     new Calibration(model, config, options).run(Optional.of(samples), backend);
-    return new double[] {
-      (System.nanoTime() - start) * 1e-9, (processorNanos() - processor) * 1e-9
-    };
+    return new double[] {(System.nanoTime() - start) * 1e-9, (processorNanos() - processor) * 1e-9};
   }
 
   private static long processorNanos() {
