@@ -188,7 +188,7 @@ public final class ModelOpt {
   public static List<QuantizedModel> quantize(
       Model model, List<Config> configs, List<Path> statistics, JobOptions options) {
     Calibration calibration = new Calibration(model, configs, options);
-    StoredStatistics stored = StoredStatistics.open(statistics, model, options.precisionFor(model));
+    StoredStatistics stored = StoredStatistics.open(statistics, model, options);
     try (Backend backend = options.openBackend()) {
       return calibration.run(stored, backend);
     }

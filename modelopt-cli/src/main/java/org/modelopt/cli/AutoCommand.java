@@ -105,7 +105,8 @@ final class AutoCommand implements Callable<Integer> {
     JobReport report = new JobReport(spec.commandLine().getParseResult().originalArgs());
     List<Config> candidates = config.configs();
     SensitivityOptions how = new SensitivityOptions(measure(), sensitivitySamples);
-    JobOptions options = journal.addTo(job.options(terminal.progress(json), Optional.empty()));
+    JobOptions options =
+        calibration.addTo(journal.addTo(job.options(terminal.progress(json), Optional.empty())));
     try (HfModel opened = model.open();
         Interruption _ = journal.onInterruption(spec)) {
       Sensitivities unmeasured = new MixedPrecision(opened, candidates, how, options).unmeasured();

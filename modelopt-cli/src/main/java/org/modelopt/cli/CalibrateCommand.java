@@ -71,7 +71,7 @@ final class CalibrateCommand implements Callable<Integer> {
   public Integer call() {
     Terminal terminal = Terminal.of(spec);
     List<Config> configs = config.configs();
-    JobOptions options = job.options(terminal.progress(), Optional.empty());
+    JobOptions options = calibration.addTo(job.options(terminal.progress(), Optional.empty()));
     try (HfModel opened = model.open();
         Backend backend = options.openBackend()) {
       Observation observation = new Observation(opened, configs, options);

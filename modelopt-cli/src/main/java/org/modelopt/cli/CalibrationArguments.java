@@ -2,9 +2,13 @@ package org.modelopt.cli;
 
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 import org.modelopt.data.CalibrationData;
+import org.modelopt.error.ConfigException;
 import org.modelopt.error.DataException;
+import org.modelopt.job.ExpertPolicy;
+import org.modelopt.job.JobOptions;
 import org.modelopt.models.HfModel;
 import org.modelopt.tensor.Tensor;
 import picocli.CommandLine.Option;
@@ -32,7 +36,29 @@ final class CalibrationArguments {
           "Tokens per sample at most. Default: 512; rows of a safetensors file stay whole.")
   private @Nullable Integer maxLength;
 
-  /** Whether any of these options was given. */
+  @Option(
+      names = "--experts",
+      paramLabel = "share|refuse|all-tokens",
+      defaultValue = "share",
+      description =
+          "For experts that see too few tokens: share what all experts of the layer saw, refuse the"
+              + " job, or show all tokens to all experts while calibrating. Default:"
+              + " ${DEFAULT-VALUE}.")
+  private String experts = "share";
+
+  JobOptions addTo(JobOptions options) {
+    return options.withExperts(
+        switch (experts.toLowerCase(Locale.ROOT)) {
+          case "share" -> ExpertPolicy.SHARE;
+          case "refuse" -> ExpertPolicy.REFUSE;
+          case "all-tokens" -> ExpertPolicy.ALL_TOKENS;
+          default ->
+              throw new ConfigException(
+                  "--experts is share, refuse or all-tokens, not \"" + experts + "\"");
+        });
+  }
+
+  /** Whether it was said which samples to take. */
   boolean isGiven() {
     return file != null || samples != null || maxLength != null;
   }

@@ -7,7 +7,6 @@ import java.util.Locale;
 import java.util.stream.Stream;
 import org.modelopt.config.Config;
 import org.modelopt.config.Recipes;
-import org.modelopt.config.SpecNames;
 import org.modelopt.error.ConfigException;
 import org.modelopt.numeric.Arithmetic;
 import org.modelopt.numeric.Conversion;
@@ -36,10 +35,10 @@ final class ConfigArguments {
 
   @Option(
       names = "--kv-cache",
-      paramLabel = "fp8|nvfp4|none",
+      paramLabel = "fp8|fp8_cast|nvfp4|nvfp4_cast|none",
       description =
-          "Format of the KV cache; HuggingFace exports take fp8. Default: what config or recipe"
-              + " say.")
+          "Format of the KV cache; HuggingFace exports take fp8 and fp8_cast. With _cast no scales"
+              + " are calibrated: that of fp8 is 1. Default: what config or recipe say.")
   private String kvCache = "";
 
   @Option(
@@ -97,7 +96,7 @@ final class ConfigArguments {
     if (kvCache.equalsIgnoreCase(NONE)) {
       result = result.withoutKvCache();
     } else if (!kvCache.isEmpty()) {
-      result = result.withKvCache(SpecNames.get(kvCache.toLowerCase(Locale.ROOT)));
+      result = result.withKvCache(kvCache.toLowerCase(Locale.ROOT));
     }
     for (String pattern : excluded) {
       result = result.withoutModules(pattern);

@@ -40,7 +40,8 @@ final class PlanCommand implements Callable<Integer> {
   public Integer call() {
     Terminal terminal = Terminal.of(spec);
     List<Config> configs = config.configs();
-    JobOptions options = journal.addTo(job.options(terminal.progress(true), Optional.empty()));
+    JobOptions options =
+        calibration.addTo(journal.addTo(job.options(terminal.progress(true), Optional.empty())));
     try (HfModel opened = model.open()) {
       Forecast.of(opened, configs, () -> calibration.samples(opened), options)
           .print(terminal, json);

@@ -76,7 +76,8 @@ final class QuantizeCommand implements Callable<Integer> {
       throw new ConfigException(
           "--statistics stand for samples; leave out --calib, --samples and --max-length");
     }
-    JobOptions options = journal.addTo(job.options(terminal.progress(json), Optional.empty()));
+    JobOptions options =
+        calibration.addTo(journal.addTo(job.options(terminal.progress(json), Optional.empty())));
     gguf.check();
     if (export.isGgufAlone() && !config.isGiven()) {
       return ggufAlone(options, terminal);

@@ -19,6 +19,8 @@ import org.modelopt.numeric.QuantSpec;
  */
 public record Config(
     String name, List<Rule> rules, Algorithm algorithm, Conversion weightConversion) {
+  static final String CAST = "_cast";
+
   /** INT8 weights per output channel, inputs per tensor, calibrated. */
   public static final Config INT8_DEFAULT =
       Presets.of("INT8_DEFAULT", new Algorithm.Max(), "int8_per_channel", "int8");
@@ -222,7 +224,9 @@ public record Config(
   public Config withoutKvCache() {
     List<Rule> kept = new ArrayList<>();
     for (Rule rule : rules) {
-      rule.without(Target.KV_CACHE).ifPresent(kept::add);
+      rule.without(Target.KV_CACHE)
+          .flatMap(rest -> rest.without(Target.KV_CACHE_CAST))
+          .ifPresent(kept::add);
     }
     return new Config(name, kept, algorithm, weightConversion);
   }
@@ -233,7 +237,28 @@ public record Config(
    * calibrated.
    */
   public Config withKvCache(QuantSpec spec) {
-    boolean one = spec.granularity() instanceof Granularity.PerTensor;
-    return withRule(Rule.quantize("*", Target.KV_CACHE, one ? spec : spec.asDynamic()));
+    return withRule(Rule.quantize("*", Target.KV_CACHE, ofCache(spec)));
+  }
+
+  /** As {@link #withKvCache(QuantSpec)}, without calibration: see {@link Target#KV_CACHE_CAST}. */
+  public Config withKvCacheCast(QuantSpec spec) {
+    return withRule(Rule.quantize("*", Target.KV_CACHE_CAST, ofCache(spec)));
+  }
+
+  private static QuantSpec ofCache(QuantSpec spec) {
+    return spec.granularity() instanceof Granularity.PerTensor ? spec : spec.asDynamic();
+  }
+
+  /**
+   * As {@link #withKvCache(QuantSpec)} or, if {@code format} ends in {@code _cast}, {@link
+   * #withKvCacheCast}.
+   *
+   * @param format as recipes name it, for example {@code fp8} or {@code fp8_cast}
+   * @throws IllegalArgumentException if there is no such format
+   */
+  public Config withKvCache(String format) {
+    return format.endsWith(CAST)
+        ? withKvCacheCast(SpecText.read(format.substring(0, format.length() - CAST.length())))
+        : withKvCache(SpecText.read(format));
   }
 }

@@ -1,10 +1,12 @@
 package org.modelopt.config;
 
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -48,8 +50,9 @@ public record Plan(List<PlannedLinear> linears, List<PlannedCache> caches) {
    *
    * @param site the site
    * @param spec its format, empty to leave it as it is
+   * @param cast whether it is cast without a calibrated range, see {@link Target#KV_CACHE_CAST}
    */
-  public record PlannedCache(CacheSite site, Optional<QuantSpec> spec) {}
+  public record PlannedCache(CacheSite site, Optional<QuantSpec> spec, boolean cast) {}
 
   /** Copies the lists. */
   public Plan {
@@ -81,6 +84,7 @@ public record Plan(List<PlannedLinear> linears, List<PlannedCache> caches) {
     Map<String, QuantSpec> dequantized = new LinkedHashMap<>();
     Map<String, QuantSpec> inputs = new LinkedHashMap<>();
     Map<String, QuantSpec> caches = new LinkedHashMap<>();
+    Set<String> cast = new HashSet<>();
     for (Rule rule : config.rules()) {
       Predicate<String> fits = Glob.of(rule.pattern());
       List<Linear> fitting = linears.stream().filter(l -> fits.test(l.name())).toList();
@@ -94,7 +98,14 @@ public record Plan(List<PlannedLinear> linears, List<PlannedCache> caches) {
               case WEIGHT -> assign(rule, names, weights);
               case DEQUANTIZED_WEIGHT -> assign(rule, names, dequantized);
               case INPUT -> assign(rule, names, inputs);
-              case KV_CACHE -> assign(rule, cached, caches);
+              case KV_CACHE -> {
+                cached.forEach(cast::remove);
+                yield assign(rule, cached, caches);
+              }
+              case KV_CACHE_CAST -> {
+                cast.addAll(cached);
+                yield assign(rule, cached, caches);
+              }
             };
       }
       if (rule.mustMatch() && !matched) {
@@ -127,7 +138,9 @@ public record Plan(List<PlannedLinear> linears, List<PlannedCache> caches) {
     return new Plan(
         planned,
         sites.stream()
-            .map(site -> new PlannedCache(site, Optional.ofNullable(caches.get(site.name()))))
+            .map(site ->
+                new PlannedCache(
+                    site, Optional.ofNullable(caches.get(site.name())), cast.contains(site.name())))
             .toList());
   }
 
@@ -173,7 +186,8 @@ public record Plan(List<PlannedLinear> linears, List<PlannedCache> caches) {
    */
   public boolean needsCalibration() {
     return Stream.concat(
-            linears.stream().map(PlannedLinear::input), caches.stream().map(PlannedCache::spec))
+            linears.stream().map(PlannedLinear::input),
+            caches.stream().filter(cache -> !cache.cast()).map(PlannedCache::spec))
         .flatMap(Optional::stream)
         .anyMatch(Plan::isCalibrated);
   }

@@ -98,9 +98,7 @@ public final class Recipes {
                 .map(Recipes::conversion)
                 .or(() -> base.map(Config::weightConversion))
                 .orElse(Conversion.DEFAULT));
-    return find(keys, "kv_cache")
-        .map(entry -> config.withKvCache(entry.convert(SpecText::read)))
-        .orElse(config);
+    return find(keys, "kv_cache").map(entry -> entry.convert(config::withKvCache)).orElse(config);
   }
 
   /**
@@ -264,16 +262,16 @@ public final class Recipes {
     StringBuilder yaml = new StringBuilder();
     yaml.append("metadata:\n  name: ").append(quote(config.name())).append('\n');
     List<Rule> rules = new ArrayList<>(config.rules());
-    Optional<QuantSpec> cache = Optional.empty();
+    Optional<String> cache = Optional.empty();
     if (!rules.isEmpty()) {
       Rule last = rules.getLast();
-      cache = last.spec().filter(s -> last.equals(Rule.quantize("*", Target.KV_CACHE, s)));
+      cache = last.spec().flatMap(spec -> cache(last, spec));
       cache.ifPresent(spec -> rules.removeLast());
     }
     yaml.append(rules.isEmpty() ? "rules: []\n" : "rules:\n");
     rules.forEach(rule -> appendRule(yaml, rule));
     appendAlgorithm(yaml, config.algorithm());
-    cache.ifPresent(spec -> yaml.append("kv_cache: ").append(format(spec)).append('\n'));
+    cache.ifPresent(spec -> yaml.append("kv_cache: ").append(spec).append('\n'));
     Conversion conversion = config.weightConversion();
     if (!conversion.equals(Conversion.DEFAULT)) {
       yaml.append("conversion:\n  arithmetic: ").append(conversion.arithmetic().name());
@@ -283,6 +281,16 @@ public final class Recipes {
       yaml.append("\n  non_finite: ").append(conversion.nonFinite().name()).append('\n');
     }
     return yaml.toString();
+  }
+
+  /** The value of {@code kv_cache} that stands for a rule, if one does. */
+  private static Optional<String> cache(Rule rule, QuantSpec spec) {
+    if (rule.equals(Rule.quantize("*", Target.KV_CACHE, spec))) {
+      return Optional.of(format(SpecText.write(spec)));
+    }
+    return rule.equals(Rule.quantize("*", Target.KV_CACHE_CAST, spec))
+        ? Optional.of(format(SpecText.write(spec) + Config.CAST))
+        : Optional.empty();
   }
 
   private static void appendRule(StringBuilder yaml, Rule rule) {
@@ -297,7 +305,10 @@ public final class Recipes {
   }
 
   private static String format(QuantSpec spec) {
-    String text = SpecText.write(spec);
+    return format(SpecText.write(spec));
+  }
+
+  private static String format(String text) {
     return text.indexOf('/') < 0 ? text : quote(text);
   }
 

@@ -12,5 +12,10 @@ public enum Target {
   /** Input of a linear. */
   INPUT,
   /** Keys and values that attention caches. */
-  KV_CACHE
+  KV_CACHE,
+  /**
+   * The same without calibration: values are cast as if the largest magnitude were 448, the largest
+   * of E4M3, so that FP8 has a scale of 1.
+   */
+  KV_CACHE_CAST
 }

@@ -50,6 +50,11 @@ final class ForwardPass implements LayerRun {
   }
 
   @Override
+  public boolean toAllExperts() {
+    return pass.toAllExperts();
+  }
+
+  @Override
   public Backend backend() {
     return pass.backend();
   }

@@ -20,6 +20,7 @@ import org.modelopt.model.Model;
  * @param progress receives progress
  * @param jobDirectory where the job keeps its journal, to be started again from where it was; empty
  *     for none
+ * @param experts what is done for experts that see few tokens; changes what is decided for them
  */
 public record JobOptions(
     Optional<String> device,
@@ -28,7 +29,8 @@ public record JobOptions(
     long activationBytes,
     Optional<Path> spillDirectory,
     Progress.Listener progress,
-    Optional<Path> jobDirectory) {
+    Optional<Path> jobDirectory,
+    ExpertPolicy experts) {
   /** Options of a job without a journal. */
   public JobOptions(
       Optional<String> device,
@@ -37,7 +39,15 @@ public record JobOptions(
       long activationBytes,
       Optional<Path> spillDirectory,
       Progress.Listener progress) {
-    this(device, threads, precision, activationBytes, spillDirectory, progress, Optional.empty());
+    this(
+        device,
+        threads,
+        precision,
+        activationBytes,
+        spillDirectory,
+        progress,
+        Optional.empty(),
+        ExpertPolicy.SHARE);
   }
 
   /** Memory for activations unless said otherwise: 1 GiB. */
@@ -63,13 +73,21 @@ public record JobOptions(
         activationBytes,
         spillDirectory,
         progress,
-        jobDirectory);
+        jobDirectory,
+        experts);
   }
 
   /** A copy with another number of host threads. */
   public JobOptions withThreads(int newThreads) {
     return new JobOptions(
-        device, newThreads, precision, activationBytes, spillDirectory, progress, jobDirectory);
+        device,
+        newThreads,
+        precision,
+        activationBytes,
+        spillDirectory,
+        progress,
+        jobDirectory,
+        experts);
   }
 
   /** A copy that computes in {@code newPrecision}. */
@@ -81,7 +99,8 @@ public record JobOptions(
         activationBytes,
         spillDirectory,
         progress,
-        jobDirectory);
+        jobDirectory,
+        experts);
   }
 
   /**
@@ -89,13 +108,20 @@ public record JobOptions(
    */
   public JobOptions withActivationLimit(long bytes, Path directory) {
     return new JobOptions(
-        device, threads, precision, bytes, Optional.of(directory), progress, jobDirectory);
+        device, threads, precision, bytes, Optional.of(directory), progress, jobDirectory, experts);
   }
 
   /** A copy that reports progress to {@code listener}. */
   public JobOptions withProgress(Progress.Listener listener) {
     return new JobOptions(
-        device, threads, precision, activationBytes, spillDirectory, listener, jobDirectory);
+        device,
+        threads,
+        precision,
+        activationBytes,
+        spillDirectory,
+        listener,
+        jobDirectory,
+        experts);
   }
 
   /**
@@ -110,7 +136,21 @@ public record JobOptions(
         activationBytes,
         spillDirectory,
         progress,
-        Optional.of(directory));
+        Optional.of(directory),
+        experts);
+  }
+
+  /** A copy with another policy for experts that see few tokens. */
+  public JobOptions withExperts(ExpertPolicy policy) {
+    return new JobOptions(
+        device,
+        threads,
+        precision,
+        activationBytes,
+        spillDirectory,
+        progress,
+        jobDirectory,
+        policy);
   }
 
   /** Opens the device. */

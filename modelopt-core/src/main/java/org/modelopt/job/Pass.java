@@ -17,18 +17,25 @@ public final class Pass {
   private final Precision precision;
   private final Observer observer;
   private final Decisions simulated;
+  private final boolean toAllExperts;
   private final Map<QuantSpec, Quantizer> quantizers = new HashMap<>();
 
-  private Pass(Backend backend, Precision precision, Observer observer, Decisions simulated) {
+  private Pass(
+      Backend backend,
+      Precision precision,
+      Observer observer,
+      Decisions simulated,
+      boolean toAllExperts) {
     this.backend = backend;
     this.precision = precision;
     this.observer = observer;
     this.simulated = simulated;
+    this.toAllExperts = toAllExperts;
   }
 
   /** A pass that neither observes nor quantizes. */
   public static Pass plain(Backend backend, Precision precision) {
-    return new Pass(backend, precision, Observer.NONE, Decisions.NONE);
+    return new Pass(backend, precision, Observer.NONE, Decisions.NONE, false);
   }
 
   /** A pass of {@code model} as it is stored: a quantized checkpoint runs quantized. */
@@ -37,17 +44,28 @@ public final class Pass {
         backend,
         options.precisionFor(model),
         Observer.NONE,
-        model.storedDecisions().orElse(Decisions.NONE));
+        model.storedDecisions().orElse(Decisions.NONE),
+        false);
   }
 
   /** A copy that shows inputs and caches, as they are before quantization, to {@code observer}. */
   public Pass observedBy(Observer newObserver) {
-    return new Pass(backend, precision, newObserver, simulated);
+    return new Pass(backend, precision, newObserver, simulated, toAllExperts);
   }
 
   /** A copy that quantizes and dequantizes weights, inputs and caches as decided. */
   public Pass simulating(Decisions decisions) {
-    return new Pass(backend, precision, observer, decisions);
+    return new Pass(backend, precision, observer, decisions, toAllExperts);
+  }
+
+  /** A copy that shows an observer what every expert makes of every token, or not. */
+  public Pass toAllExperts(boolean all) {
+    return new Pass(backend, precision, observer, simulated, all);
+  }
+
+  /** Whether every expert runs on every token. */
+  public boolean toAllExperts() {
+    return toAllExperts;
   }
 
   /** The device. */

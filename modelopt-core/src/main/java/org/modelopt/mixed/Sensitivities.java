@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.modelopt.config.Algorithm;
 import org.modelopt.config.Config;
 import org.modelopt.config.Plan.PlannedLinear;
@@ -142,9 +143,11 @@ public record Sensitivities(List<Config> candidates, List<Unit> units) {
 
   private static List<Rule> cacheRules(Config config) {
     return config.rules().stream()
-        .filter(rule -> rule.targets().contains(Target.KV_CACHE))
-        .map(rule ->
-            new Rule(rule.pattern(), Set.of(Target.KV_CACHE), rule.spec(), rule.mustMatch()))
+        .flatMap(rule ->
+            Stream.of(Target.KV_CACHE, Target.KV_CACHE_CAST)
+                .filter(rule.targets()::contains)
+                .map(target ->
+                    new Rule(rule.pattern(), Set.of(target), rule.spec(), rule.mustMatch())))
         .toList();
   }
 

@@ -27,6 +27,14 @@ public interface LayerRun {
     return 0;
   }
 
+  /**
+   * Whether every expert of a mixture is to run on every token, for whoever looks on. What the
+   * layer gives remains what the experts that the router chose give.
+   */
+  default boolean toAllExperts() {
+    return false;
+  }
+
   /** A parameter of the layer by its tensor name, on the device in the pass's precision. */
   Tensor parameter(String name);
 

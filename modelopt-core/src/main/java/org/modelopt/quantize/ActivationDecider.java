@@ -23,6 +23,8 @@ import org.slf4j.LoggerFactory;
 final class ActivationDecider {
   private static final Logger LOG = LoggerFactory.getLogger(ActivationDecider.class);
 
+  private static final float CAST_AMAX = 448; // of E4M3, so that its scale is 1
+
   private final Model model;
   private final Pass pass;
   private final Calibrator calibrator;
@@ -73,6 +75,12 @@ final class ActivationDecider {
           known.statistics().rows());
     }
     Tensor maximum = Tensor.ofFloats(Arena.ofAuto(), Shape.scalar(), amax);
+    return Quantization.of(spec, pass.quantizer(spec).scalesOfAmax(maximum, Arena.ofAuto()));
+  }
+
+  /** A quantization that no range was calibrated for. */
+  Quantization cast(QuantSpec spec) {
+    Tensor maximum = Tensor.ofFloats(Arena.ofAuto(), Shape.scalar(), CAST_AMAX);
     return Quantization.of(spec, pass.quantizer(spec).scalesOfAmax(maximum, Arena.ofAuto()));
   }
 

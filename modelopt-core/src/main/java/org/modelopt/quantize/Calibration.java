@@ -128,6 +128,7 @@ public final class Calibration {
     if (options.jobDirectory().isPresent()) {
       SequencedMap<String, String> fingerprint =
           Fingerprint.of(Version.current(), model, configs, used, pass);
+      fingerprint.put("experts", options.experts().name());
       stored.ifPresent(statistics -> fingerprint.put("data", statistics.data()));
       try (Journal journal = Journal.open(options.jobDirectory().get(), fingerprint)) {
         steps = loop.run(used, stored, Optional.of(journal));

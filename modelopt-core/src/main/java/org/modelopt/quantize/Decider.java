@@ -14,6 +14,7 @@ import org.modelopt.compute.Product;
 import org.modelopt.compute.Workers;
 import org.modelopt.config.Config;
 import org.modelopt.config.Plan;
+import org.modelopt.config.Plan.PlannedCache;
 import org.modelopt.config.Plan.PlannedLinear;
 import org.modelopt.decision.Decisions;
 import org.modelopt.decision.InputDecision;
@@ -50,7 +51,7 @@ final class Decider {
   private final WeightDecider weights;
   private final ActivationDecider activations;
   private final Map<String, PlannedLinear> linears = new HashMap<>();
-  private final Map<String, QuantSpec> caches = new HashMap<>();
+  private final Map<String, PlannedCache> caches = new HashMap<>();
 
   Decider(Model model, Layer layer, Plan plan, Config config, Pass pass, ScratchFile scratch) {
     this.model = model;
@@ -62,9 +63,9 @@ final class Decider {
             procedure, config.weightConversion(), pass, scratch, model.storedPrecision().dtype());
     this.activations = new ActivationDecider(model, pass, procedure.inputs());
     plan.linears().forEach(planned -> linears.put(planned.linear().name(), planned));
-    plan.caches()
-        .forEach(
-            planned -> planned.spec().ifPresent(spec -> caches.put(planned.site().name(), spec)));
+    plan.caches().stream()
+        .filter(planned -> planned.spec().isPresent())
+        .forEach(planned -> caches.put(planned.site().name(), planned));
   }
 
   /** Whether deciding needs to see anything that goes through the layer. */
@@ -92,8 +93,10 @@ final class Decider {
 
   /** What is needed of what is cached at {@code site}, if anything. */
   Optional<Seen.Wanted> wanted(CacheSite site) {
-    QuantSpec spec = caches.get(site.name());
-    return spec != null && Plan.isCalibrated(spec)
+    PlannedCache planned = caches.get(site.name());
+    return planned != null
+            && !planned.cast()
+            && planned.spec().filter(Plan::isCalibrated).isPresent()
         ? Optional.of(new Seen.Wanted(procedure.inputs().needsHistogram(), false, false))
         : Optional.empty();
   }
@@ -139,18 +142,21 @@ final class Decider {
     }
     SequencedMap<String, Quantization> cacheDecisions = new LinkedHashMap<>();
     for (CacheSite site : layer.cacheSites()) {
-      QuantSpec spec = caches.get(site.name());
-      if (spec != null) {
+      PlannedCache planned = caches.get(site.name());
+      if (planned != null) {
+        QuantSpec spec = planned.spec().orElseThrow();
         cacheDecisions.put(
             site.name(),
-            activations.decide(
-                "cache of " + site.name(),
-                spec,
-                Optional.ofNullable(seen.get(site.statisticsName())),
-                site.kind() == CacheSite.Kind.VALUE
-                    ? folding.outputFactors(site.name())
-                    : Optional.empty(),
-                Optional.empty()));
+            planned.cast() && Plan.isCalibrated(spec)
+                ? activations.cast(spec)
+                : activations.decide(
+                    "cache of " + site.name(),
+                    spec,
+                    Optional.ofNullable(seen.get(site.statisticsName())),
+                    site.kind() == CacheSite.Kind.VALUE
+                        ? folding.outputFactors(site.name())
+                        : Optional.empty(),
+                    Optional.empty()));
       }
     }
     return new Decided(

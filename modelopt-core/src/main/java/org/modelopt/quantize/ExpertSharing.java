@@ -8,6 +8,8 @@ import java.util.Map;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.modelopt.compute.Workers;
+import org.modelopt.error.DataException;
+import org.modelopt.job.ExpertPolicy;
 import org.modelopt.model.InputGroup;
 import org.modelopt.model.Layer;
 import org.modelopt.model.Linear;
@@ -33,8 +35,13 @@ final class ExpertSharing implements AutoCloseable {
     this.complete = new LinkedHashMap<>(seen);
   }
 
-  /** {@code seen} with what experts take from their siblings. */
-  static ExpertSharing of(Layer layer, Map<String, Seen> seen, Workers workers) {
+  /**
+   * {@code seen} with what experts take from their siblings.
+   *
+   * @throws DataException if the policy is to refuse that
+   */
+  static ExpertSharing of(
+      Layer layer, Map<String, Seen> seen, ExpertPolicy policy, Workers workers) {
     ExpertSharing sharing = new ExpertSharing(seen);
     List<InputGroup> experts =
         layer.inputGroups().stream().filter(ExpertSharing::isExpert).toList();
@@ -51,6 +58,12 @@ final class ExpertSharing implements AutoCloseable {
       Seen own = seen.get(group.name());
       if (others.isEmpty() || (own != null && enough(own))) {
         continue;
+      }
+      if (policy == ExpertPolicy.REFUSE) {
+        sharing.close();
+        throw new DataException(
+            "%s: saw %d calibration tokens, too few to decide it; give more samples, or choose that experts share statistics or that all see all tokens"
+                .formatted(group.name(), own == null ? 0 : own.statistics().rows()));
       }
       few++;
       sharing.complete.put(group.name(), sharing.shared(kind(group), own, others, workers));

@@ -14,6 +14,7 @@ import org.modelopt.config.Plan;
 import org.modelopt.decision.Decisions;
 import org.modelopt.error.DataException;
 import org.modelopt.job.Activations;
+import org.modelopt.job.ExpertPolicy;
 import org.modelopt.job.JobOptions;
 import org.modelopt.job.JobStep;
 import org.modelopt.job.Journal;
@@ -113,7 +114,8 @@ final class LayerLoop {
 
   private JobStep decided(Layer layer, List<Decider> deciders, Map<String, Seen> seen) {
     List<Decider.Decided> decided;
-    try (ExpertSharing sharing = ExpertSharing.of(layer, seen, pass.backend().workers())) {
+    try (ExpertSharing sharing =
+        ExpertSharing.of(layer, seen, options.experts(), pass.backend().workers())) {
       decided = deciders.stream().map(decider -> decider.decide(sharing.seen())).toList();
     }
     Map<String, Statistics> statistics = new LinkedHashMap<>();
@@ -177,7 +179,8 @@ final class LayerLoop {
             options.progress(), "calibrate", layer.name(), activations.samples(), index, last + 1);
     try (StatisticsObserver observer =
         new StatisticsObserver(pass.backend(), site -> Optional.ofNullable(wanted.get(site)))) {
-      Pass observing = pass.observedBy(observer);
+      Pass observing =
+          pass.observedBy(observer).toAllExperts(options.experts() == ExpertPolicy.ALL_TOKENS);
       try (LayerParameters parameters = LayerParameters.load(model, layer, observing)) {
         if (sequential) {
           activations.drain(layer, parameters, observing, (sample, result) -> {}, ticks);

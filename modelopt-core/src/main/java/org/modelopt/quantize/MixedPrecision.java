@@ -17,6 +17,7 @@ import org.modelopt.decision.Decisions;
 import org.modelopt.error.ConfigException;
 import org.modelopt.error.DataException;
 import org.modelopt.job.Activations;
+import org.modelopt.job.ExpertPolicy;
 import org.modelopt.job.JobOptions;
 import org.modelopt.job.LayerParameters;
 import org.modelopt.job.LayerTicks;
@@ -120,12 +121,13 @@ public final class MixedPrecision {
             options.progress(), "measure", layer.name(), activations.samples(), index, count);
     try (StatisticsObserver observer =
         new StatisticsObserver(pass.backend(), site -> Optional.ofNullable(wanted.get(site)))) {
-      Pass observing = pass.observedBy(observer);
+      Pass observing =
+          pass.observedBy(observer).toAllExperts(options.experts() == ExpertPolicy.ALL_TOKENS);
       try (LayerParameters parameters = LayerParameters.load(model, layer, observing)) {
         activations.advance(layer, parameters, observing, ticks);
       }
       try (ExpertSharing sharing =
-          ExpertSharing.of(layer, observer.seen(), pass.backend().workers())) {
+          ExpertSharing.of(layer, observer.seen(), options.experts(), pass.backend().workers())) {
         List<Unit> scored = new ArrayList<>();
         for (Unit unit : units) {
           List<Double> scores = new ArrayList<>();

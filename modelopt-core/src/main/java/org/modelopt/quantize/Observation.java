@@ -11,6 +11,7 @@ import org.modelopt.data.SampleSet;
 import org.modelopt.error.ConfigException;
 import org.modelopt.error.DataException;
 import org.modelopt.job.Activations;
+import org.modelopt.job.ExpertPolicy;
 import org.modelopt.job.Fingerprint;
 import org.modelopt.job.JobOptions;
 import org.modelopt.job.LayerParameters;
@@ -70,6 +71,7 @@ public final class Observation {
     about.put("format", StoredStatistics.FORMAT);
     about.put("model", Fingerprint.ofModel(model.tensors()));
     about.put("precision", pass.precision().name());
+    about.put("experts", StoredStatistics.experts(options));
     about.put("device", backend.arithmetic());
     about.put("data", Fingerprint.ofSamples(samples));
     about.put("source", set.source());
@@ -86,7 +88,8 @@ public final class Observation {
         Map<String, Seen.Wanted> wanted = loop.wanted(layers.get(i));
         try (StatisticsObserver observer =
             new StatisticsObserver(backend, site -> Optional.ofNullable(wanted.get(site)))) {
-          Pass observing = pass.observedBy(observer);
+          Pass observing =
+              pass.observedBy(observer).toAllExperts(options.experts() == ExpertPolicy.ALL_TOKENS);
           try (LayerParameters parameters = LayerParameters.load(model, layers.get(i), observing)) {
             activations.advance(layers.get(i), parameters, observing, ticks);
           }

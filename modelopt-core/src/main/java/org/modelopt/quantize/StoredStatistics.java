@@ -10,10 +10,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
-import org.modelopt.compute.Precision;
 import org.modelopt.compute.Workers;
 import org.modelopt.error.DataException;
+import org.modelopt.job.ExpertPolicy;
 import org.modelopt.job.Fingerprint;
+import org.modelopt.job.JobOptions;
 import org.modelopt.model.Model;
 import org.modelopt.safetensors.SafetensorsFile;
 import org.modelopt.statistics.Seen;
@@ -42,17 +43,18 @@ public final class StoredStatistics {
    * Opens statistics.
    *
    * @param directories at least one, in the order in which they are merged
-   * @throws DataException if they are not complete, of another model or precision, or two are of
-   *     the same samples
+   * @throws DataException if they are not complete, of another model, precision or policy for
+   *     experts, or two are of the same samples
    */
-  public static StoredStatistics open(List<Path> directories, Model model, Precision precision) {
+  public static StoredStatistics open(List<Path> directories, Model model, JobOptions options) {
     if (directories.isEmpty()) {
       throw new IllegalArgumentException("no statistics are given");
     }
     Map<String, String> expected = new LinkedHashMap<>();
     expected.put("format", FORMAT);
     expected.put("model", Fingerprint.ofModel(model.tensors()));
-    expected.put("precision", precision.name());
+    expected.put("precision", options.precisionFor(model).name());
+    expected.put("experts", experts(options));
     List<Map<String, String>> about = new ArrayList<>();
     Map<String, Path> data = new HashMap<>();
     for (Path directory : directories) {
@@ -73,6 +75,11 @@ public final class StoredStatistics {
       about.add(metadata);
     }
     return new StoredStatistics(List.copyOf(directories), about);
+  }
+
+  /** Which tokens experts see. */
+  static String experts(JobOptions options) {
+    return options.experts() == ExpertPolicy.ALL_TOKENS ? "all tokens" : "their own tokens";
   }
 
   static Path file(Path directory, int layer) {

@@ -16,6 +16,7 @@ import org.modelopt.ModelOpt;
 import org.modelopt.compute.Precision;
 import org.modelopt.config.Algorithm;
 import org.modelopt.config.Config;
+import org.modelopt.config.Recipes;
 import org.modelopt.data.CalibrationData;
 import org.modelopt.data.TextEncoder;
 import org.modelopt.decision.Decisions;
@@ -25,6 +26,7 @@ import org.modelopt.job.JobOptions;
 import org.modelopt.models.evaluation.EvaluationWindows;
 import org.modelopt.models.evaluation.Perplexity;
 import org.modelopt.models.pocket.PocketModel;
+import org.modelopt.numeric.QuantSpec;
 import org.modelopt.quantize.QuantizedModel;
 import org.modelopt.report.LinearReport;
 import org.modelopt.tensor.Tensor;
@@ -63,6 +65,39 @@ class AlgorithmJobTest {
         one,
         PocketJob.run(directory, configs, PocketJob.samples(6, 0), journalled),
         "everything comes from the journal");
+  }
+
+  @Test
+  void cachesThatAreCastNeedNoSamplesAndHaveTheScaleOfTheFormat() {
+    try (HfModel model = Models.load(directory)) {
+      Config config =
+          Config.INT4_BLOCKWISE_WEIGHT_ONLY.withKvCache(QuantSpec.FP8).withKvCache("fp8_cast");
+      assertEquals(config, Recipes.parse(Recipes.write(config), "recipe"));
+      assertTrue(Recipes.write(config).contains("kv_cache: fp8_cast"), Recipes.write(config));
+      assertFalse(ModelOpt.plan(model, config).needsCalibration());
+      Decisions cast = ModelOpt.quantize(model, config).decisions();
+      assertEquals(8, cast.caches().size());
+      cast.caches().values().forEach(q -> assertEquals(1f, q.scales().values().getFloat(0)));
+      Config nvfp4 = Config.INT4_BLOCKWISE_WEIGHT_ONLY.withKvCache("nvfp4_cast");
+      assertEquals(nvfp4, Recipes.parse(Recipes.write(nvfp4), "recipe"));
+      ModelOpt.quantize(model, nvfp4)
+          .decisions()
+          .caches()
+          .values()
+          .forEach(q -> assertEquals(448f / (6 * 448), q.scales().globalScale(), 1e-7f));
+      assertTrue(ModelOpt.plan(model, config.withKvCache("fp8")).needsCalibration());
+      assertTrue(
+          ModelOpt.plan(model, config.withoutKvCache()).caches().stream()
+              .allMatch(cache -> cache.spec().isEmpty()));
+      List<Tensor> windows = windows(model, 2);
+      double before = Perplexity.measure(model, Decisions.NONE, windows, OPTIONS).value();
+      Decisions caches =
+          new Decisions(
+              new LinkedHashMap<>(), new LinkedHashMap<>(), cast.caches(), new LinkedHashMap<>());
+      double after = Perplexity.measure(model, caches, windows, OPTIONS).value();
+      // E4M3 has 3 bits of mantissa: keys and values are off by 2^-4 at most.
+      assertEquals(before, after, before / 16);
+    }
   }
 
   /** Folded factors alone, weights unquantized, must leave the model's predictions as they were. */

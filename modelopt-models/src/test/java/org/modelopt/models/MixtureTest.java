@@ -14,6 +14,7 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.modelopt.ModelOpt;
+import org.modelopt.compute.Precision;
 import org.modelopt.config.Config;
 import org.modelopt.config.Plan;
 import org.modelopt.config.Rule;
@@ -21,6 +22,8 @@ import org.modelopt.config.SpecNames;
 import org.modelopt.config.Target;
 import org.modelopt.data.CalibrationData;
 import org.modelopt.error.ConfigException;
+import org.modelopt.error.DataException;
+import org.modelopt.job.ExpertPolicy;
 import org.modelopt.job.JobOptions;
 import org.modelopt.model.InputGroup;
 import org.modelopt.model.Linear;
@@ -76,6 +79,50 @@ class MixtureTest {
               .toList();
       assertEquals(2, seen.size());
       assertTrue(IntStream.range(0, 8).mapToObj(expert::formatted).allMatch(inputs::contains));
+    }
+  }
+
+  @Test
+  void allExpertsCanBeShownAllTokens(@TempDir Path directory) {
+    Checkpoints.write("pocket-moe", directory);
+    try (Model model = Models.load(directory)) {
+      CalibrationData text = model.bundledCalibrationData().orElseThrow().samples(2).maxLength(64);
+      JobOptions options = JobOptions.defaults().withPrecision(Precision.FLOAT32);
+      QuantizedModel usual = ModelOpt.quantize(model, Config.FP8_DEFAULT, text, options);
+      QuantizedModel all =
+          ModelOpt.quantize(
+              model, Config.FP8_DEFAULT, text, options.withExperts(ExpertPolicy.ALL_TOKENS));
+      all.statistics()
+          .forEach((site, seen) -> {
+            assertEquals(2 * 64, seen.rows(), site);
+            Statistics own = usual.statistics().get(site);
+            // What layers give is the same but for the rounding of larger products.
+            assertTrue(own == null || seen.amax() >= 0.9999f * own.amax(), site);
+            if (!site.contains(".experts.")) {
+              assertEquals(own.amax(), seen.amax(), 1e-4f * own.amax(), site);
+            }
+          });
+      assertTrue(all.statistics().size() >= usual.statistics().size());
+    }
+  }
+
+  @Test
+  void aJobCanBeRefusedForExpertsThatSawTooFewTokens(@TempDir Path directory) {
+    Checkpoints.write("pocket-moe", directory);
+    try (Model model = Models.load(directory)) {
+      CalibrationData one =
+          CalibrationData.of(List.of(Tensor.ofInts(Arena.ofAuto(), Shape.of(1), 7)));
+      JobOptions refusing = JobOptions.defaults().withExperts(ExpertPolicy.REFUSE);
+      DataException refusal =
+          assertThrows(
+              DataException.class,
+              () -> ModelOpt.quantize(model, Config.FP8_DEFAULT, one, refusing));
+      assertTrue(
+          refusal.toString().contains("gate_up: saw 0 calibration tokens"), refusal.toString());
+      JobOptions showing = JobOptions.defaults().withExperts(ExpertPolicy.ALL_TOKENS);
+      assertEquals(
+          4 * (1 + 1 + 16),
+          ModelOpt.quantize(model, Config.FP8_DEFAULT, one, showing).statistics().size());
     }
   }
 

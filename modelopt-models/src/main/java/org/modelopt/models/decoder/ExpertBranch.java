@@ -6,6 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Optional;
 import java.util.SequencedMap;
+import java.util.stream.IntStream;
 import org.modelopt.compute.Backend;
 import org.modelopt.model.InputGroup;
 import org.modelopt.model.LayerRun;
@@ -160,11 +161,17 @@ final class ExpertBranch implements Branch {
   public Tensor forward(Tensor x, LayerRun run) {
     Backend backend = run.backend();
     int tokens = Math.toIntExact(x.shape().dim(0));
-    Assignment assignment = assign(run.linear(router, x), tokens, run);
+    float[] logits = run.backend().toHost(run.linear(router, x), run.scope()).toFloats();
+    Assignment assignment = assign(logits, tokens, run);
     List<Tensor> parts = new ArrayList<>();
     for (int e = 0; e < experts.size(); e++) {
       int[] rows = assignment.rowsOf(e);
-      if (rows.length > 0) {
+      if (run.toAllExperts()) {
+        Tensor all = expert(experts.get(e), x, everyRow(tokens), everyInputWeight(logits, e), run);
+        if (rows.length > 0) {
+          parts.add(backend.mixRows(List.of(all), rows, ones(rows.length), 1, run.scope()));
+        }
+      } else if (rows.length > 0) {
         parts.add(expert(experts.get(e), x, rows, assignment.inputWeightsOf(e), run));
       }
     }
@@ -196,8 +203,7 @@ final class ExpertBranch implements Branch {
   }
 
   private float[] sharedFactors(Tensor x, int tokens, LayerRun run) {
-    float[] factors = new float[tokens];
-    Arrays.fill(factors, 1);
+    float[] factors = ones(tokens);
     sharedGate.ifPresent(group -> {
       float[] gates = run.backend().toHost(run.linear(group, x), run.scope()).toFloats();
       for (int t = 0; t < tokens; t++) {
@@ -207,8 +213,26 @@ final class ExpertBranch implements Branch {
     return factors;
   }
 
-  private Assignment assign(Tensor logits, int tokens, LayerRun run) {
-    float[] all = run.backend().toHost(logits, run.scope()).toFloats();
+  private static int[] everyRow(int tokens) {
+    return IntStream.range(0, tokens).toArray();
+  }
+
+  private static float[] ones(int count) {
+    float[] ones = new float[count];
+    Arrays.fill(ones, 1);
+    return ones;
+  }
+
+  /** Factors of what an expert would read of each token, were it chosen. */
+  private float[] everyInputWeight(float[] logits, int expert) {
+    float[] factors = ones(logits.length / mixture.experts());
+    for (int t = 0; mixture.routing().weighsInputs() && t < factors.length; t++) {
+      factors[t] = Routing.sigmoid(logits[t * mixture.experts() + expert]);
+    }
+    return factors;
+  }
+
+  private Assignment assign(float[] all, int tokens, LayerRun run) {
     float[] correction =
         correctionName()
             .map(name -> run.backend().toHost(run.parameter(name), run.scope()).toFloats())
