@@ -127,7 +127,10 @@ final class Decider {
     for (InputGroup group : layer.inputGroups()) {
       List<PlannedLinear> members = quantized(group);
       Seen inputs = seen.get(group.name());
-      if (!members.isEmpty() && inputs != null && inputs.statistics().rows() > 0) {
+      if (!members.isEmpty()
+          && inputs != null
+          && inputs.statistics().rows() > 0
+          && folding.hasPlace(group)) {
         new GroupScaling(model, pass, members, inputs, Folding.ties(group), rotation(group))
             .factors(procedure.scaling())
             .ifPresent(factors -> folding.fold(group, factors));

@@ -88,6 +88,21 @@ final class Folding {
     }
   }
 
+  /**
+   * Whether factors of the inputs of {@code group} have a place: what makes the input, or beside
+   * the codes of a linear that stands alone. Engines join linears that read the same input, and
+   * read no factors beside them.
+   */
+  boolean hasPlace(InputGroup group) {
+    return group.linears().size() == 1
+        || group
+            .producer()
+            .filter(producer -> isAlone(group, producer))
+            .filter(producer ->
+                !(producer instanceof Producer.Rows rows) || linear(rows.linear()).isPresent())
+            .isPresent();
+  }
+
   /** Whether no other group reads what {@code producer} makes. */
   private boolean isAlone(InputGroup group, Producer producer) {
     return layer.inputGroups().stream()

@@ -11,8 +11,13 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.nio.file.attribute.FileTime;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.zip.CRC32;
 import java.util.zip.CheckedInputStream;
 import org.modelopt.error.DeviceException;
@@ -25,9 +30,10 @@ import org.slf4j.LoggerFactory;
  *
  * <p>The directory is named by the checksums of its files and kept for the next start. A file
  * appears under its name only when it is complete, so that processes that start together do not
- * disturb each other; what is there already is used if its checksum is right and else replaced.
- * Where the cache cannot be written, a new private directory for temporary files is used, never one
- * that another user could have prepared; {@link #close} deletes it.
+ * disturb each other; what is there already is used if its checksum is right, which is found out
+ * once in a process unless the file changes, and else replaced. Where the cache cannot be written,
+ * a new private directory for temporary files is used, never one that another user could have
+ * prepared; {@link #close} deletes it.
  */
 final class OneDnnFiles implements AutoCloseable {
   /** System property with the directory for unpacked libraries. */
@@ -36,6 +42,12 @@ final class OneDnnFiles implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(OneDnnFiles.class);
   private static final String FOLDER = "org/bytedeco/dnnl/";
   private static final List<String> NAMES = List.of("libgomp.so.1", "libdnnl.so.3");
+
+  /**
+   * Files whose checksum was right: reading 90 MB at each opening of a backend takes longer than
+   * many a small job.
+   */
+  private static final Map<Path, Version> CHECKED = new ConcurrentHashMap<>();
 
   private final Path directory;
   private final boolean temporary;
@@ -207,11 +219,30 @@ final class OneDnnFiles implements AutoCloseable {
       if (!Files.isRegularFile(file) || Files.size(file) != byteSize) {
         return false;
       }
+      Version now = Version.of(file);
+      if (now.equals(CHECKED.get(file))) {
+        return true;
+      }
       CRC32 sum = new CRC32();
       try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
         sum.update(channel.map(FileChannel.MapMode.READ_ONLY, 0, byteSize));
       }
-      return sum.getValue() == checksum;
+      if (sum.getValue() != checksum) {
+        return false;
+      }
+      CHECKED.put(file, now);
+      return true;
+    }
+  }
+
+  /** What changes when a file is replaced or written to. */
+  private record Version(Optional<Object> key, FileTime modified, long byteSize) {
+    static Version of(Path file) throws IOException {
+      BasicFileAttributes attributes = Files.readAttributes(file, BasicFileAttributes.class);
+      return new Version(
+          Optional.ofNullable(attributes.fileKey()),
+          attributes.lastModifiedTime(),
+          attributes.size());
     }
   }
 }

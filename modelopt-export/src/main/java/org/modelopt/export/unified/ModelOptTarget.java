@@ -27,6 +27,7 @@ import org.modelopt.export.write.Target;
 import org.modelopt.job.Weights;
 import org.modelopt.model.InputGroup;
 import org.modelopt.model.Linear;
+import org.modelopt.model.Producer;
 import org.modelopt.tensor.DType;
 import org.modelopt.tensor.Shape;
 import org.modelopt.tensor.Tensor;
@@ -46,6 +47,7 @@ public record ModelOptTarget() implements Target {
     Set<Linear> alone =
         subject.model().layers().stream()
             .flatMap(layer -> layer.inputGroups().stream())
+            .filter(group -> !(group.producer().orElse(null) instanceof Producer.Norm))
             .map(InputGroup::linears)
             .filter(members -> members.size() == 1)
             .map(List::getFirst)
@@ -76,7 +78,8 @@ public record ModelOptTarget() implements Target {
 
   /**
    * Factors of one where nothing was scaled: TensorRT-LLM stops without a pre-quant scale on
-   * linears that it does not join with others, and expects none on those that it does.
+   * linears that it does not join with others, and expects none on those that it does or that a
+   * norm stands before.
    */
   private static LinearTensor ones(Linear linear, DType dtype) {
     Shape shape = Shape.of(linear.inFeatures());

@@ -95,8 +95,9 @@ public final class Verifier {
   }
 
   private VerifyReport run() {
-    Optional<Original> original = options.original().map(Original::open);
     if (RankCheck.isOne(path)) {
+      Optional<Original> original =
+          options.original().map(before -> Original.open(before, Set.of()));
       RankCheck.Result result;
       try (Workers workers = new Workers(options.threads())) {
         result = RankCheck.run(path, original, findings, workers);
@@ -115,6 +116,8 @@ public final class Verifier {
           result.errors());
     }
     ExportDirectory directory = ExportDirectory.read(path, findings);
+    Set<String> names = directory.tensors().keySet();
+    Optional<Original> original = options.original().map(before -> Original.open(before, names));
     Optional<JsonNode> config = SideFileCheck.config(path, findings);
     if (config.isEmpty()) {
       return report(directory, 0, List.of());
@@ -124,7 +127,7 @@ public final class Verifier {
     QuantizationSettings settings = SettingsReader.read(config.get(), path, findings);
     ModelConfig model = new ModelConfig(config.get());
     ModelLayout layout =
-        ModelLayouts.fromConfig(model, directory.tensors().keySet(), findings)
+        ModelLayouts.fromConfig(model, names, findings)
             .orElseGet(() -> layoutFromTensors(directory, model, settings, original));
     ExportView view =
         new ExportView(

@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.time.LocalDateTime;
 import java.time.format.DateTimeFormatter;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -134,16 +135,20 @@ final class ChatTemplate {
   String render(List<ChatMessage> messages, boolean addGenerationPrompt) {
     Map<String, Object> variables = new HashMap<>(constants);
     variables.put("add_generation_prompt", addGenerationPrompt);
-    variables.put(
-        "messages",
-        messages.stream()
-            .map(message -> Map.of("role", message.role(), "content", message.content()))
-            .toList());
+    variables.put("messages", messages.stream().map(ChatTemplate::variables).toList());
     try {
       return template.render(variables);
     } catch (TemplateException e) {
       throw failure(origin, e);
     }
+  }
+
+  /** A message in the order in which templates may write it out. */
+  private static Map<String, Object> variables(ChatMessage message) {
+    Map<String, Object> fields = new LinkedHashMap<>();
+    fields.put("role", message.role());
+    fields.put("content", message.content());
+    return fields;
   }
 
   private static DataException failure(Path file, TemplateException cause) {

@@ -44,6 +44,7 @@ final class Architectures {
     table.put("olmo2", Architectures::olmo2);
     table.put("deepseek_v3", Architectures::deepseekV3);
     table.put("gpt_oss", Architectures::gptOss);
+    table.put("llama4_text", Architectures::llama4);
     return table;
   }
 
@@ -261,6 +262,26 @@ final class Architectures {
     layer.tensor("mlp.experts.gate_up_proj_bias", experts, 2 * width);
     layer.tensor("mlp.experts.down_proj", experts, width, hidden);
     layer.tensor("mlp.experts.down_proj_bias", experts, hidden);
+  }
+
+  /** Experts one by one, as servers read them where they are quantized; the hub stacks them. */
+  private static void llama4(LayerTable layer) {
+    ModelConfig config = layer.config();
+    boolean bias = config.flag("attention_bias", false);
+    String stem = "feed_forward";
+    layer.norms(INPUT, POST_ATTENTION);
+    attention(layer, bias, bias, INPUT);
+    long step = config.find("interleave_moe_layer_step").orElse(1);
+    boolean sparse =
+        config.has("moe_layers")
+            ? config.listContains("moe_layers", layer.index())
+            : (layer.index() + 1) % Math.max(step, 1) == 0;
+    if (sparse) {
+      experts(layer, stem, "router", config.count("num_local_experts"), "intermediate_size");
+      gated(layer, stem + ".shared_expert", "intermediate_size", false, POST_ATTENTION);
+    } else {
+      gated(layer, stem, "intermediate_size_mlp", false, POST_ATTENTION);
+    }
   }
 
   private static void attention(LayerTable layer, boolean bias, boolean outBias, String norm) {

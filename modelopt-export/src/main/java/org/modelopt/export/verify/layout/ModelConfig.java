@@ -62,6 +62,11 @@ public final class ModelConfig {
     return value.isBoolean() ? value.asBoolean() : fallback;
   }
 
+  /** Whether a field is there and not null. */
+  public boolean has(String field) {
+    return text.hasNonNull(field);
+  }
+
   /** Whether a list of numbers contains {@code number}. */
   public boolean listContains(String field, long number) {
     for (JsonNode value : text.path(field)) {

@@ -18,6 +18,9 @@ final class TensorComparison {
   /** Error of a bias whose elements were scaled: rounding to BF16, once more. */
   private static final double BIAS_BOUND = 0.012;
 
+  /** Scatter of a slope is at most this over the root of the row's length: twice that of 4 bits. */
+  private static final double SLOPE_SCATTER = 0.3;
+
   private final ExportView export;
   private final Original original;
   private final Factors factors;
@@ -65,11 +68,25 @@ final class TensorComparison {
       return Outcome.ofDifference(
           between.rows() == null
               ? PlainComparison.difference(before, after)
-              : scaledDifference(before, between.rows(), after));
+              : scaledDifference(before, between.rows(), after, biasBound(info.name())));
     }
   }
 
-  private static Optional<String> scaledDifference(Tensor before, float[] by, Tensor after) {
+  /**
+   * Allowed error of a bias under the slopes of its weight's rows, which are known roughly only.
+   */
+  private double biasBound(String bias) {
+    long width =
+        export
+            .layout()
+            .linear(bias.substring(0, bias.length() - ".bias".length()))
+            .map(LinearModule::inFeatures)
+            .orElse(Long.MAX_VALUE);
+    return slack * (BIAS_BOUND + SLOPE_SCATTER / Math.sqrt((double) width));
+  }
+
+  private static Optional<String> scaledDifference(
+      Tensor before, float[] by, Tensor after, double bound) {
     float[] expected = FloatRows.all(before);
     float[] found = FloatRows.all(after);
     double error = 0;
@@ -80,7 +97,7 @@ final class TensorComparison {
       size += (double) expected[i] * expected[i];
     }
     double relative = size > 0 ? Math.sqrt(error / size) : Math.sqrt(error);
-    return relative <= BIAS_BOUND
+    return relative <= bound
         ? Optional.empty()
         : Optional.of(
             String.format(
