@@ -26,7 +26,9 @@ import org.modelopt.export.write.Target;
 import org.modelopt.job.JobOptions;
 import org.modelopt.publish.Publication;
 import org.modelopt.quantize.QuantizedModel;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
 
 /** What kinds of checkpoints to write, and where to. */
 final class ExportArguments {
@@ -82,6 +84,13 @@ final class ExportArguments {
   private List<String> consumers = new ArrayList<>();
 
   private boolean comparing = true;
+
+  /** Options that change where and how fast, but not what. */
+  private static final Set<String> ELSEWHERE =
+      Set.of("--job-dir", "--resume", "--work-dir", "--threads", "--activation-memory");
+
+  @Spec(Spec.Target.MIXEE)
+  private CommandSpec command;
 
   /** Refuses, before work begins, what could not be written in the end. */
   void check(List<Config> configs, long bytes) {
@@ -248,8 +257,29 @@ final class ExportArguments {
     comparing = false;
   }
 
+  /** How to make the same again: without what does not change the result. */
+  private String commandLine() {
+    StringBuilder line = new StringBuilder("modelopt");
+    List<String> arguments = command.commandLine().getParseResult().originalArgs();
+    for (int i = 0; i < arguments.size(); i++) {
+      String argument = arguments.get(i);
+      String option = argument.replaceFirst("=.*", "");
+      boolean joined = !option.equals(argument);
+      if (option.equals("--out")) {
+        line.append(" --out OUT");
+        i += joined ? 0 : 1;
+      } else if (ELSEWHERE.contains(option)) {
+        i += joined || option.equals("--resume") ? 0 : 1;
+      } else {
+        line.append(' ')
+            .append(argument.matches("[\\w./,:=+-]+") ? argument : "'" + argument + "'");
+      }
+    }
+    return line.toString();
+  }
+
   private ExportOptions exportOptions(JobOptions job) {
-    ExportOptions options = ExportOptions.defaults().with(job);
+    ExportOptions options = ExportOptions.defaults().with(job).madeBy(commandLine());
     if (!comparing) {
       options = options.withoutComparison();
     }

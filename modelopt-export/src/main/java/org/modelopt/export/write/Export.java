@@ -17,6 +17,7 @@ import org.modelopt.export.verify.Verifier;
 import org.modelopt.export.verify.VerifyOptions;
 import org.modelopt.export.verify.report.Consumer;
 import org.modelopt.export.verify.report.VerifyReport;
+import org.modelopt.publish.DiskSpace;
 import org.modelopt.publish.Publication;
 import org.modelopt.quantize.QuantizedModel;
 import org.slf4j.Logger;
@@ -106,7 +107,9 @@ public final class Export {
       copy(file, directory);
     }
     VerifyReport report = check(subject, directory, one.plan());
-    write(directory.resolve(ModelCard.FILE), ModelCard.of(quantized, one.plan(), report));
+    write(
+        directory.resolve(ModelCard.FILE),
+        ModelCard.of(quantized, one.plan(), report, options.command()));
     write(directory.resolve(Checksums.FILE), Checksums.of(directory, options.job().threads()));
     return new ExportResult(
         one.path(), one.plan().format(), one.plan().files().tensorBytes(), report);
@@ -154,8 +157,15 @@ public final class Export {
     try {
       Files.copy(file, directory.resolve(file.getFileName()));
     } catch (IOException e) {
-      throw new ExportException(
-          file + " could not be copied to " + directory + ": " + e.getMessage(), e);
+      throw DiskSpace.writeFailure(directory.resolve(file.getFileName()), sizeOf(file), e);
+    }
+  }
+
+  private static long sizeOf(Path file) {
+    try {
+      return Files.size(file);
+    } catch (IOException e) {
+      return 0; // the failure to copy it is reported
     }
   }
 
@@ -163,7 +173,7 @@ public final class Export {
     try {
       Files.writeString(file, text, StandardCharsets.UTF_8, StandardOpenOption.CREATE_NEW);
     } catch (IOException e) {
-      throw new ExportException(file + " could not be written: " + e.getMessage(), e);
+      throw DiskSpace.writeFailure(file, text.length(), e);
     }
   }
 }

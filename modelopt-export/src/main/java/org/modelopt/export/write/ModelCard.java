@@ -3,6 +3,7 @@ package org.modelopt.export.write;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.Set;
 import org.modelopt.export.verify.report.Consumer;
 import org.modelopt.export.verify.report.TensorError;
@@ -16,13 +17,23 @@ final class ModelCard {
 
   private ModelCard() {}
 
-  static String of(QuantizedModel quantized, CheckpointPlan plan, VerifyReport report) {
+  static String of(
+      QuantizedModel quantized,
+      CheckpointPlan plan,
+      VerifyReport report,
+      Optional<String> command) {
     List<String> lines = new ArrayList<>();
     String name = quantized.model().name();
     lines.add("# " + name + ", " + plan.format());
     lines.add("");
     lines.add("Made from `%s` by ModelOpt for the JVM %s.".formatted(name, Version.current()));
     lines.add("");
+    command.ifPresent(line -> {
+      lines.add("```");
+      lines.add(line);
+      lines.add("```");
+      lines.add("");
+    });
     lines.add("| | |");
     lines.add("|---|---|");
     row(lines, "format", plan.format());
@@ -56,7 +67,10 @@ final class ModelCard {
     }
     for (Consumer consumer : all) {
       if (report.passedFor(consumer)) {
-        lines.add("- %s: `%s`".formatted(consumer.title(), ServeCommands.of(consumer)));
+        lines.add(
+            "- %s (rules of %s): `%s`"
+                .formatted(
+                    consumer.title(), ServeCommands.state(consumer), ServeCommands.of(consumer)));
       } else {
         lines.add(
             "- %s does not load it; `modelopt verify DIR --for %s` says why"

@@ -17,4 +17,16 @@ public final class ServeCommands {
       case LLAMA_CPP -> "llama-server -m FILE";
     };
   }
+
+  /** The state of the program that the rules of the check were taken from. */
+  public static String state(Consumer consumer) {
+    return switch (consumer) {
+      case VLLM -> "May 2026";
+      case SGLANG -> "July 2026";
+      case TRTLLM_PYTORCH -> "2025-26";
+      case TRTLLM -> "0.14 to mid 2025";
+      case TRANSFORMERS -> "4.57 and 5.18";
+      case LLAMA_CPP -> "v0.5.0";
+    };
+  }
 }
