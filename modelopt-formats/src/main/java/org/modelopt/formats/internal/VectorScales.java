@@ -1,18 +1,25 @@
 package org.modelopt.formats.internal;
 
+import static jdk.incubator.vector.VectorOperators.AND;
 import static jdk.incubator.vector.VectorOperators.EQ;
 import static jdk.incubator.vector.VectorOperators.LE;
 import static jdk.incubator.vector.VectorOperators.LSHL;
 import static jdk.incubator.vector.VectorOperators.LSHR;
+import static jdk.incubator.vector.VectorOperators.MAX;
 import static jdk.incubator.vector.VectorOperators.ULT;
 import static org.modelopt.formats.internal.VectorShapes.FLOATS;
+import static org.modelopt.formats.internal.VectorShapes.HAS_QUARTER;
 import static org.modelopt.formats.internal.VectorShapes.INTS;
 import static org.modelopt.formats.internal.VectorShapes.LANES;
+import static org.modelopt.formats.internal.VectorShapes.LITTLE;
+import static org.modelopt.formats.internal.VectorShapes.QUARTER_BYTES;
 import static org.modelopt.formats.internal.VectorShapes.floats;
 import static org.modelopt.formats.internal.VectorShapes.narrowToBytes;
+import static org.modelopt.formats.internal.VectorShapes.widen;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorMask;
@@ -103,16 +110,54 @@ final class VectorScales {
           MemorySegment.copy(in, Tensor.FLOAT, 4 * first, strip.scale, 0, n);
         }
       }
-      case E8M0 -> lookUp(E8M0_VALUES, strip, in, first);
-      case E4M3_WITH_GLOBAL_F32 -> lookUp(E4M3_VALUES, strip, in, first);
+      case E8M0 -> {
+        if (!HAS_QUARTER || !powers(strip, in, first)) {
+          lookUp(E8M0_VALUES, strip, 0, in, first);
+        }
+      }
+      case E4M3_WITH_GLOBAL_F32 -> {
+        if (!HAS_QUARTER || !smallFloats(strip, in, first)) {
+          lookUp(E4M3_VALUES, strip, 0, in, first);
+        }
+      }
       case F16, BF16 -> SCALAR.loadScales(strip, format, in, first);
     }
   }
 
-  private static void lookUp(float[] values, Strip strip, MemorySegment in, long first) {
+  /** E8M0 scales; returns whether none is NaN. */
+  private static boolean powers(Strip strip, MemorySegment in, long first) {
+    int n = strip.groups();
+    IntVector largest = IntVector.zero(INTS);
+    int g = 0;
+    for (; g <= n - LANES; g += LANES) {
+      IntVector codes = widen(ByteVector.fromMemorySegment(QUARTER_BYTES, in, first + g, LITTLE));
+      largest = largest.max(codes);
+      // 2^-127 is subnormal: it has no exponent field of its own.
+      codes.lanewise(LSHL, 23).max(SMALLEST_POWER).reinterpretAsFloats().intoArray(strip.scale, g);
+    }
+    lookUp(E8M0_VALUES, strip, g, in, first);
+    return largest.reduceLanes(MAX) < 255;
+  }
+
+  /** E4M3 scales; returns whether none is NaN. */
+  private static boolean smallFloats(Strip strip, MemorySegment in, long first) {
+    int n = strip.groups();
+    IntVector largest = IntVector.zero(INTS);
+    int g = 0;
+    for (; g <= n - LANES; g += LANES) {
+      IntVector codes = widen(ByteVector.fromMemorySegment(QUARTER_BYTES, in, first + g, LITTLE));
+      largest = largest.max(codes.lanewise(AND, E4M3.magnitudeMask()));
+      VectorFloats.values(codes, E4M3).intoArray(strip.scale, g);
+    }
+    lookUp(E4M3_VALUES, strip, g, in, first);
+    return largest.reduceLanes(MAX) < E4M3.magnitudeMask();
+  }
+
+  /** Scales from number {@code from} of the strip on. */
+  private static void lookUp(float[] values, Strip strip, int from, MemorySegment in, long first) {
     int n = strip.groups();
     float[] scale = strip.scale;
-    for (int g = 0; g < n; g++) {
+    for (int g = from; g < n; g++) {
       scale[g] = values[in.get(ValueLayout.JAVA_BYTE, first + g) & 0xFF];
     }
   }
