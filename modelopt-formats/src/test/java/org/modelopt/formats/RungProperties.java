@@ -54,7 +54,8 @@ class RungProperties {
     Arbitrary<Integer> columns =
         Arbitraries.oneOf(
             Arbitraries.of(
-                1, 8, 15, 16, 17, 31, 32, 33, 128, 511, 512, 1024, 2048, 2049, 4096, 4100),
+                1, 8, 15, 16, 17, 31, 32, 33, 128, 511, 512, 1024, 2048, 2049, 4096, 4100, 9000,
+                20_000, 20_008),
             Arbitraries.integers().between(1, 2600));
     return columns.flatMap(
         c -> Arbitraries.integers().between(1, Math.max(1, 4000 / c)).map(r -> Shape.of(r, c)));
