@@ -82,7 +82,13 @@ final class CompletionJson {
       tokens.add(text);
       likelihoods.add(score.logProbability());
       ObjectNode best = likeliest.addObject();
-      score.likeliest().forEach(c -> best.put(token(c.id()), c.logProbability()));
+      // Parts of a character read alike; of those the likeliest counts.
+      for (TokenScore.Candidate candidate : score.likeliest()) {
+        String read = token(candidate.id());
+        if (!best.has(read)) {
+          best.put(read, candidate.logProbability());
+        }
+      }
       if (top > 0 && !best.has(text)) {
         best.put(text, score.logProbability());
       }
