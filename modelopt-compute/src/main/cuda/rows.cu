@@ -85,7 +85,7 @@ __device__ __forceinline__ void rmsNorm(const T* x, const T* weight, T* y, int c
   }
 }
 
-// One block per row; threads take pairs (i, i + half) of all heads. Elements beyond 2 * half are copied.
+// starts may be null for one sequence. One block per row; threads take pairs (i, i + half) of all heads. Elements beyond 2 * half are copied.
 template <typename T>
 __device__ __forceinline__ void rotate(const T* x, T* y, int c, int headSize, int half, const float* cos,
                                        const float* sin, const int* starts, int sequences) {
@@ -95,7 +95,7 @@ __device__ __forceinline__ void rotate(const T* x, T* y, int c, int headSize, in
     int middle = (low + high) / 2;
     (starts[middle] <= row ? low : high) = middle;
   }
-  i64 position = row - starts[low];
+  i64 position = sequences == 1 ? row : row - starts[low];
   const T* in = x + row * c;
   T* out = y + row * c;
   int heads = c / headSize;

@@ -68,6 +68,17 @@ template <int COUNT> __device__ __noinline__ float finiteMaximum(Elements<COUNT>
   return most;
 }
 
+// What underGlobal gives, and its code, in one go.
+__device__ __forceinline__ float e4m3Scale(float ratio, u32* code) {
+  Float f = e4m3();
+  float m = ratio == 0 ? 1.f : fminf(fmaxf(ratio, 0x1p-9f), 448.f);
+  u32 exponent = max(__float_as_uint(m) & INFINITE, f.minExponent);
+  float magic = __uint_as_float(exponent + f.roundingBits);
+  float sum = m + magic;
+  *code = (__float_as_uint(sum) + (exponent >> f.shift)) & f.magnitudeMask;
+  return sum - magic;
+}
+
 // x / d, correctly rounded where it matters for a code: y is 1 / d rounded, two corrections by remainders give the
 // nearest float (Markstein 1990) unless something underflows, and then the quotient is far below the smallest code.
 // For divisors between 2^-60 and 2^60 and magnitudes up to 2^60.
@@ -79,50 +90,85 @@ __device__ __forceinline__ float quotient(float x, float d, float y) {
 
 // Whether the short ways below hold for elements up to a magnitude under a divisor.
 template <typename T, int KIND> __device__ __forceinline__ bool usual(const Spec& s, float d, u32 most) {
-  float magnitude = KIND == FLOAT ? d : fabsf(d);
+  const bool FLOATS = KIND == FLOAT || KIND == E2M1;
+  float magnitude = FLOATS ? d : fabsf(d);
   bool fits = magnitude >= 0x1p-60f && magnitude <= 0x1p60f && most <= 0x5D800000u; // 2^60
-  if (KIND == FLOAT && s.variant == POSITIVE_ZERO) { // no quotient but that of zero may be zero
+  if (FLOATS && s.variant == POSITIVE_ZERO) { // no quotient but that of zero may be zero
     fits = fits && magnitude <= (sizeof(T) == 4 ? 1.f : 0x1p16f);
   }
   return fits;
 }
 
-// The magnitude of a quotient within the format's range and, as a float, the sum whose last bit is worth one step there.
-__device__ __forceinline__ float magnitudeOf(const Spec& s, float q, u32* exponent, float* magic) {
-  float m = fminf(fabsf(q), __uint_as_float(s.f.maxBits));
+// A magnitude within the format's range plus a number that leaves one step of the format as the last bit of the sum; that
+// number is the product of a power of two, the magnitude's or the smallest, and a constant.
+__device__ __forceinline__ float sumOf(const Spec& s, float m, u32* exponent, float* magic) {
   *exponent = max(__float_as_uint(m) & INFINITE, s.f.minExponent);
-  *magic = __uint_as_float(*exponent + s.f.roundingBits);
+  *magic = __uint_as_float(*exponent) * __uint_as_float(s.f.roundingBits + 0x3F800000u);
   return m + *magic;
 }
 
-// Codes without sign of floats, all of other kinds; bits above the sixteenth may be anything for integers.
-template <int KIND, int COUNT>
-__device__ __forceinline__ void codesOf(const Spec& s, float* x, float d, int zeroPoint, const Book& book, u32* codes) {
-  float y = __frcp_rn(d);
-  if (KIND == FLOAT) {
-    float zero = s.variant == POSITIVE_ZERO ? 0.f : -0.f;
+// Codes of floats without sign; bits from the twenty-second on may be anything. SHIFT is that of the format or 0 to look it
+// up; magnitudes need no limit if CLAMP is false.
+template <int SHIFT, bool CLAMP, int COUNT>
+__device__ __forceinline__ void floatCodes(const Spec& s, const float* x, float d, float y, u32* codes) {
 #pragma unroll
-    for (int i = 0; i < COUNT; i++) {
-      x[i] += zero;
-      float q = s.powerOfTwo ? x[i] * y : quotient(x[i], d, y);
-      u32 exponent;
-      float magic;
-      float sum = magnitudeOf(s, q, &exponent, &magic);
-      codes[i] = __float_as_uint(sum) + (exponent >> s.f.shift);
+  for (int i = 0; i < COUNT; i++) {
+    float q = fabsf(s.powerOfTwo ? x[i] * y : quotient(x[i], d, y));
+    u32 exponent;
+    float magic;
+    float sum = sumOf(s, CLAMP ? fminf(q, __uint_as_float(s.f.maxBits)) : q, &exponent, &magic);
+    codes[i] = __float_as_uint(sum) + (exponent >> (SHIFT == 0 ? s.f.shift : SHIFT));
+  }
+}
+
+// The same for E2M1, whose steps are 1/2 up to 2, 1 up to 4 and 2 beyond: the three parts of a magnitude, each rounded to
+// its steps, ties to the even sum. Parts are limited for nothing.
+template <int COUNT>
+__device__ __forceinline__ void e2m1Codes(const Spec& s, float* x, float d, float y, u32* codes) {
+  float zero = s.variant == POSITIVE_ZERO ? 0.f : -0.f;
+#pragma unroll
+  for (int i = 0; i < COUNT; i++) {
+    x[i] += zero;
+    float half = fabsf(s.powerOfTwo ? x[i] * y : quotient(x[i], d, y)) * 0.5f;
+    float sum = fmaf(__saturatef(half), 4.f, 12582912.f);
+    sum = fmaf(__saturatef(half - 1.f), 2.f, sum);
+    codes[i] = __float_as_uint(sum + __saturatef(half - 2.f));
+  }
+}
+
+template <bool CLAMP, int COUNT>
+__device__ __forceinline__ void integerCodes(const Spec& s, const float* x, float d, float y, int zeroPoint, u32* codes) {
+  float low = s.integerMin - zeroPoint, high = s.integerMax - zeroPoint;
+  // Even, so that ties stay where they are; codes are then positive numbers.
+  float magic = 12582912.f + (float)(s.integerMin < 0 ? 1 << (s.bits - 1) : 0);
+#pragma unroll
+  for (int i = 0; i < COUNT; i++) {
+    float q = s.powerOfTwo ? x[i] * y : quotient(x[i], d, y);
+    codes[i] = __float_as_uint((CLAMP ? fminf(fmaxf(q, low), high) : q) + magic) + zeroPoint;
+  }
+}
+
+// Codes of elements up to a magnitude, of floats without sign. No bits but theirs below the twenty-second.
+template <int KIND, int COUNT>
+__device__ __forceinline__ void codesOf(const Spec& s, float* x, float d, int zeroPoint, u32 most, const Book& book,
+                                        u32* codes) {
+  float y = __frcp_rn(d);
+  float reach = __uint_as_float(most) * fabsf(y);
+  if (KIND == E2M1) {
+    e2m1Codes<COUNT>(s, x, d, y, codes);
+  } else if (KIND == FLOAT) {
+    if (s.f.shift != 20) {
+      floatCodes<0, true, COUNT>(s, x, d, y, codes);
+    } else if (reach <= s.formatMax * 1.03f) { // less than half a step above the largest value
+      floatCodes<20, false, COUNT>(s, x, d, y, codes);
+    } else {
+      floatCodes<20, true, COUNT>(s, x, d, y, codes);
     }
   } else if (KIND == INTEGER) {
-    float low = s.integerMin - zeroPoint, high = s.integerMax - zeroPoint;
-    float magic = 12582912.f + (float)(1 << (s.bits - 1)); // an even number of steps: ties stay where they are
-#pragma unroll
-    for (int i = 0; i < COUNT; i++) {
-      float q = s.powerOfTwo ? x[i] * y : quotient(x[i], d, y);
-      codes[i] = __float_as_uint(fminf(fmaxf(q, low), high) + magic);
-    }
-    if (zeroPoint != 0) {
-#pragma unroll
-      for (int i = 0; i < COUNT; i++) {
-        codes[i] += zeroPoint;
-      }
+    if (zeroPoint == 0 && s.integerMin <= -s.integerMax && reach <= s.integerMax + 0.49f) {
+      integerCodes<false, COUNT>(s, x, d, y, 0, codes);
+    } else {
+      integerCodes<true, COUNT>(s, x, d, y, zeroPoint, codes);
     }
   } else {
 #pragma unroll
@@ -144,56 +190,53 @@ __device__ __forceinline__ u32 signs4(const float* x, int step) {
                 __float_as_uint(x[3 * step]), 0x0073);
 }
 
-// 16 codes of codesOf as bits.
-template <int KIND> __device__ __forceinline__ void pack16(const Spec& s, const float* x, const u32* codes, void* out) {
+// Eight codes of codesOf as bits: two words of codes of 8 bits, one of 4, one and a half of 6.
+template <int KIND> __device__ __forceinline__ uint2 pack8(const Spec& s, const float* x, const u32* c) {
+  bool flip = KIND == INTEGER && s.integerMin < 0; // from positive numbers to two's complement
   if (s.bits == 8) {
-    u32 w[4];
-#pragma unroll
-    for (int i = 0; i < 4; i++) {
-      w[i] = bytes4(codes[4 * i], codes[4 * i + 1], codes[4 * i + 2], codes[4 * i + 3], 0x0040);
-      if (KIND == FLOAT) {
-        w[i] |= signs4(x + 4 * i, 1) & 0x80808080u;
-      }
-      if (KIND == INTEGER) {
-        w[i] ^= 0x80808080u;
-      }
-    }
-    *(uint4*)out = make_uint4(w[0], w[1], w[2], w[3]);
-  } else if (s.bits == 4) {
     u32 w[2];
 #pragma unroll
     for (int i = 0; i < 2; i++) {
-      const u32* c = codes + 8 * i;
-      if (KIND == INTEGER) { // no more than four bits each, as the others have
-        u32 low = bytes4(c[0], c[2], c[4], c[6], 0x0040) & 0x0F0F0F0Fu;
-        u32 high = bytes4(c[1], c[3], c[5], c[7], 0x0040) & 0x0F0F0F0Fu;
-        w[i] = (low | high << 4) ^ 0x88888888u;
-      } else {
-        u32 first = c[0] + (c[1] << 4) + (c[2] << 8) + (c[3] << 12);
-        u32 second = c[4] + (c[5] << 4) + (c[6] << 8) + (c[7] << 12);
-        w[i] = __byte_perm(first, second, 0x5410);
-      }
+      w[i] = bytes4(c[4 * i], c[4 * i + 1], c[4 * i + 2], c[4 * i + 3], 0x0040) ^ (flip ? 0x80808080u : 0);
       if (KIND == FLOAT) {
-        w[i] |= (signs4(x + 8 * i, 2) >> 4 & 0x08080808u) | (signs4(x + 8 * i + 1, 2) & 0x80808080u);
+        w[i] |= signs4(x + 4 * i, 1) & 0x80808080u;
       }
     }
-    *(uint2*)out = make_uint2(w[0], w[1]);
-  } else { // 6: sixteen codes are three words
-    u32 c[16];
+    return make_uint2(w[0], w[1]);
+  }
+  if (s.bits == 4) {
+    u32 first = c[0] + (c[1] << 4) + (c[2] << 8) + (c[3] << 12);
+    u32 second = c[4] + (c[5] << 4) + (c[6] << 8) + (c[7] << 12);
+    u32 w = __byte_perm(first, second, 0x5410) ^ (flip ? 0x88888888u : 0);
+    if (KIND == E2M1) {
+      w |= (signs4(x, 2) >> 4 & 0x08080808u) | (signs4(x + 1, 2) & 0x80808080u);
+    }
+    return make_uint2(w, 0);
+  }
+  u32 b[8];
 #pragma unroll
-    for (int i = 0; i < 16; i++) {
-      c[i] = codes[i] & (KIND == FLOAT ? 0x1F : 0x3F);
-      if (KIND == FLOAT) {
-        c[i] |= __float_as_uint(x[i]) >> 26 & 0x20u;
-      }
-      if (KIND == INTEGER) {
-        c[i] ^= 0x20u;
-      }
+  for (int i = 0; i < 8; i++) {
+    b[i] = c[i] & (KIND == FLOAT ? 0x1F : 0x3F);
+    if (KIND == FLOAT) {
+      b[i] |= __float_as_uint(x[i]) >> 26 & 0x20u;
     }
+    b[i] ^= flip ? 0x20u : 0;
+  }
+  return make_uint2(b[0] | b[1] << 6 | b[2] << 12 | b[3] << 18 | b[4] << 24 | b[5] << 30,
+                    b[5] >> 2 | b[6] << 4 | b[7] << 10);
+}
+
+// Two of these, sixteen codes, to memory.
+__device__ __forceinline__ void store16(const Spec& s, uint2 a, uint2 b, void* out) {
+  if (s.bits == 8) {
+    *(uint4*)out = make_uint4(a.x, a.y, b.x, b.y);
+  } else if (s.bits == 4) {
+    *(uint2*)out = make_uint2(a.x, b.x);
+  } else {
     u32* p = (u32*)out;
-    p[0] = c[0] | c[1] << 6 | c[2] << 12 | c[3] << 18 | c[4] << 24 | c[5] << 30;
-    p[1] = c[5] >> 2 | c[6] << 4 | c[7] << 10 | c[8] << 16 | c[9] << 22 | c[10] << 28;
-    p[2] = c[10] >> 4 | c[11] << 2 | c[12] << 8 | c[13] << 14 | c[14] << 20 | c[15] << 26;
+    p[0] = a.x;
+    p[1] = a.y | b.x << 16;
+    p[2] = b.x >> 16 | b.y << 16;
   }
 }
 
@@ -203,7 +246,7 @@ __device__ __noinline__ void packSlowly(Spec s, Elements<16> e, float d, int zer
   int have = 0;
 #pragma unroll 1
   for (int i = 0; i < 16; i++) {
-    waiting |= codeOf<T, KIND>(s, e.x[i], d, zeroPoint, 0) << have;
+    waiting |= codeOf<T, KIND == E2M1 ? FLOAT : KIND>(s, e.x[i], d, zeroPoint, 0) << have;
     for (have += s.bits; have >= 8; have -= 8) {
       *out++ = (u8)waiting;
       waiting >>= 8;
@@ -244,9 +287,18 @@ __device__ __forceinline__ void encode(const T* in, u8* out, void* scales, const
     if (!present) {
       return;
     }
-    scale = scaleOfAmax(s, __uint_as_float(amax));
-    if ((index & (s.groupColumns / 16 - 1)) == 0) {
-      storeScale(s.scaleFormat, scale, scales, group);
+    bool first = (index & (s.groupColumns / 16 - 1)) == 0;
+    if (s.scaleFormat == SCALE_E4M3 && s.rule == AMAX_OVER_MAX) {
+      u32 code;
+      scale = e4m3Scale(__uint_as_float(amax) / (s.formatMax * s.globalScale), &code);
+      if (first) {
+        ((u8*)scales)[group] = code;
+      }
+    } else {
+      scale = scaleOfAmax(s, __uint_as_float(amax));
+      if (first) {
+        storeScale(s.scaleFormat, scale, scales, group);
+      }
     }
   } else {
     scale = loadScale(s.scaleFormat, scales, group);
@@ -255,9 +307,17 @@ __device__ __forceinline__ void encode(const T* in, u8* out, void* scales, const
   float d = divisorOf(s, scale);
   u8* to = out + (i64)index * 2 * s.bits;
   if (usual<T, KIND>(s, d, most)) {
-    u32 codes[16];
-    codesOf<KIND, 16>(s, e.x, d, zeroPoint, book, codes);
-    pack16<KIND>(s, e.x, codes, to);
+    const int AT_ONCE = KIND == INTEGER ? 16 : 8; // floats need more registers
+    uint2 halves[2];
+    u32 codes[AT_ONCE];
+#pragma unroll
+    for (int i = 0; i < 2; i++) {
+      if (8 * i % AT_ONCE == 0) {
+        codesOf<KIND, AT_ONCE>(s, e.x + 8 * i, d, zeroPoint, most, book, codes);
+      }
+      halves[i] = pack8<KIND>(s, e.x + 8 * i, codes + 8 * i % AT_ONCE);
+    }
+    store16(s, halves[0], halves[1], to);
   } else {
     packSlowly<T, KIND>(s, e, d, zeroPoint, to);
   }
@@ -341,7 +401,10 @@ __device__ __forceinline__ void round(const T* in, T* out, const void* scales, c
     if (!present) {
       return;
     }
-    scale = scaleOfAmax(s, __uint_as_float(amax));
+    u32 code;
+    scale = s.scaleFormat == SCALE_E4M3 && s.rule == AMAX_OVER_MAX
+                ? e4m3Scale(__uint_as_float(amax) / (s.formatMax * s.globalScale), &code)
+                : scaleOfAmax(s, __uint_as_float(amax));
   } else {
     u32 group = runs.group(index >> 1);
     scale = loadScale(s.scaleFormat, scales, group);
@@ -363,7 +426,7 @@ __device__ __forceinline__ void round(const T* in, T* out, const void* scales, c
       float q = s.powerOfTwo ? x[i] * y : quotient(x[i], d, y);
       u32 exponent;
       float magic;
-      float m = magnitudeOf(s, q, &exponent, &magic) - magic;
+      float m = sumOf(s, fminf(fabsf(q), __uint_as_float(s.f.maxBits)), &exponent, &magic) - magic;
       x[i] = copysignf(m, x[i]) * d;
     }
   } else if (KIND == INTEGER) {
@@ -376,7 +439,7 @@ __device__ __forceinline__ void round(const T* in, T* out, const void* scales, c
     }
   } else {
     u32 codes[8];
-    codesOf<KIND, 8>(s, x, d, 0, book, codes);
+    codesOf<KIND, 8>(s, x, d, 0, most, book, codes);
 #pragma unroll
     for (int i = 0; i < 8; i++) {
       x[i] = book.levels[codes[i]] * d;
@@ -486,16 +549,18 @@ __device__ __forceinline__ void decode(const u8* in, T* out, const void* scales,
   }
 }
 
-#define PACKED(t, T, k, KIND)                                                                                          \
-  extern "C" __global__ void __launch_bounds__(256)                                                                    \
+#define ENCODE(t, T, k, KIND)                                                                                          \
+  extern "C" __global__ void __launch_bounds__(256, KIND == INTEGER ? 1 : 8)                                                                 \
       encode_##k##_##t(const T* in, u8* out, const void* scales, const int* zeroPoints, int* notFinite, Runs runs,     \
                        Spec s) {                                                                                       \
     encode<T, KIND, false>(in, out, (void*)scales, zeroPoints, notFinite, runs, s);                                    \
   }                                                                                                                    \
-  extern "C" __global__ void __launch_bounds__(256)                                                                    \
+  extern "C" __global__ void __launch_bounds__(256, KIND == INTEGER ? 1 : 8)                                                                 \
       encode_own_##k##_##t(const T* in, u8* out, void* scales, int* notFinite, Runs runs, Spec s) {                    \
     encode<T, KIND, true>(in, out, scales, 0, notFinite, runs, s);                                                     \
-  }                                                                                                                    \
+  }
+#define PACKED(t, T, k, KIND)                                                                                          \
+  ENCODE(t, T, k, KIND)                                                                                                 \
   extern "C" __global__ void __launch_bounds__(256)                                                                    \
       round_##k##_##t(const T* in, T* out, const void* scales, const int* zeroPoints, int* notFinite, Runs runs,       \
                       Spec s) {                                                                                        \
@@ -518,3 +583,6 @@ PACKED(f16, f16, int, INTEGER)
 PACKED(f32, float, book, BOOK)
 PACKED(bf16, bf16, book, BOOK)
 PACKED(f16, f16, book, BOOK)
+ENCODE(f32, float, e2m1, E2M1)
+ENCODE(bf16, bf16, e2m1, E2M1)
+ENCODE(f16, f16, e2m1, E2M1)

@@ -2,7 +2,7 @@
 #pragma once
 #include "common.cuh"
 
-enum { FLOAT, INTEGER, BOOK };
+enum { FLOAT, INTEGER, BOOK, E2M1 }; // the last by packed.cu only, which has a way of its own for it
 enum { STANDARD, POSITIVE_ZERO, TIES_TOWARD_ZERO };
 enum { SCALE_F32, SCALE_F16, SCALE_BF16, SCALE_E8M0, SCALE_E4M3 };
 enum {

@@ -163,6 +163,59 @@ __device__ __forceinline__ void fourOverSix(const T* in, i64 rows, i64 columns, 
   storeScale(s.scaleFormat, errors[1] < errors[0] ? candidates[1] : candidates[0], scales, group);
 }
 
+// What a round trip does to elements x that became y: sums of (x - y)^2 and x^2 in float64, and how many are beyond slack
+// times what their scale reaches. sums: [gridDim.x, 3], to be added up in order. A thread has up to eight elements of a row
+// at a time.
+template <typename T>
+__device__ __forceinline__ void roundTrip(const T* x, const float* y, i64 rows, i64 columns, const void* scales,
+                                          float slack, int counts, double* sums, const Spec& s) {
+  __shared__ double room[3][32];
+  float reach = s.formatMax * slack;
+  i64 perRow = (columns + 7) / 8;
+  double sum[3] = {0, 0, 0};
+  for (i64 k = (i64)blockIdx.x * blockDim.x + threadIdx.x; k < rows * perRow; k += (i64)gridDim.x * blockDim.x) {
+    i64 row = k / perRow, column = (k - row * perRow) * 8;
+    float a[8], b[8];
+    int n = take8(x + row * columns, column, columns, (columns & 7) == 0, a);
+    take8(y + row * columns, column, columns, (columns & 7) == 0, b);
+    i64 group = -1;
+    float most = 0;
+#pragma unroll
+    for (int j = 0; j < 8; j++) {
+      if (j < n) {
+        double d = (double)a[j] - b[j];
+        sum[0] += d * d;
+        sum[1] += (double)a[j] * a[j];
+        if (counts) {
+          i64 now = row / s.groupRows * s.groupsPerRow + (column + j) / s.groupColumns;
+          if (now != group) {
+            group = now;
+            most = fabsf(loadScale(s.scaleFormat, scales, group) * s.globalScale) * reach;
+          }
+          sum[2] += fabsf(a[j]) > most ? 1 : 0;
+        }
+      }
+    }
+  }
+#pragma unroll
+  for (int i = 0; i < 3; i++) {
+    for (int d = 16; d > 0; d /= 2) {
+      sum[i] += __shfl_xor_sync(~0u, sum[i], d);
+    }
+    if ((threadIdx.x & 31) == 0) {
+      room[i][threadIdx.x >> 5] = sum[i];
+    }
+  }
+  __syncthreads();
+  if (threadIdx.x < 3) {
+    double total = 0;
+    for (int i = 0; i < blockDim.x >> 5; i++) {
+      total += room[threadIdx.x][i];
+    }
+    sums[3 * blockIdx.x + threadIdx.x] = total;
+  }
+}
+
 #define SCALES(t, T)                                                                                                   \
   extern "C" __global__ void amax_all_##t(const T* in, i64 n, u32* amax, int* notFinite) {                             \
     amaxAll(in, n, amax, notFinite);                                                                                   \
@@ -174,6 +227,10 @@ __device__ __forceinline__ void fourOverSix(const T* in, i64 rows, i64 columns, 
   extern "C" __global__ void four_over_six_##t(const T* in, i64 rows, i64 columns, void* scales, int* notFinite,       \
                                                Spec s) {                                                               \
     fourOverSix(in, rows, columns, scales, notFinite, s);                                                              \
+  }                                                                                                                    \
+  extern "C" __global__ void round_trip_##t(const T* x, const float* y, i64 rows, i64 columns, const void* scales,     \
+                                            float slack, int counts, double* sums, Spec s) {                           \
+    roundTrip(x, y, rows, columns, scales, slack, counts, sums, s);                                                    \
   }
 SCALES(f32, float)
 SCALES(bf16, bf16)

@@ -45,6 +45,20 @@ public interface Backend extends AutoCloseable {
    */
   Tensor toDevice(Tensor host, DType dtype, Scope scope);
 
+  /**
+   * Bytes of the device's own memory that may hold activations between two layers; 0 where the
+   * device computes in host memory.
+   */
+  default long activationBytes() {
+    return 0;
+  }
+
+  /**
+   * Says that {@code device} holds the bytes of {@code host}, which do not change as long as the
+   * scope of {@code device} is open: work on the host tensor may read the device's instead.
+   */
+  default void represent(Tensor host, Tensor device) {}
+
   /** A copy of {@code tensor} in host memory owned by {@code scope}; the tensor itself if there. */
   Tensor toHost(Tensor tensor, Scope scope);
 

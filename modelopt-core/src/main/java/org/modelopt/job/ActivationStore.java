@@ -23,29 +23,38 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Activations of many samples: in host memory up to a limit, beyond it in a file that vanishes with
- * the store. The file is read and written, not mapped, so that its pages never count as memory of
- * this process.
+ * Activations of many samples: in the device's own memory as far as the backend offers it, then in
+ * host memory up to a limit, beyond it in a file that vanishes with the store. The file is read and
+ * written, not mapped, so that its pages never count as memory of this process.
  */
 final class ActivationStore implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(ActivationStore.class);
   private static final long PIECE = 1 << 26; // a ByteBuffer view must stay below 2 GiB
 
-  private record Slot(DType dtype, Shape shape, @Nullable MemorySegment memory, long fileOffset) {
+  private record Slot(
+      DType dtype,
+      Shape shape,
+      @Nullable Tensor device,
+      @Nullable MemorySegment memory,
+      long fileOffset) {
     long byteSize() {
       return dtype.byteSize(shape.elements());
     }
   }
 
+  private final Backend backend;
   private final Arena arena = Arena.ofShared();
   private final long memoryLimit;
   private final Optional<Path> spillDirectory;
   private final @Nullable Slot[] slots;
+  private @Nullable Scope deviceScope;
+  private long deviceUsed;
   private long memoryUsed;
   private @Nullable FileChannel file;
   private long fileEnd;
 
-  ActivationStore(int samples, long memoryLimit, Optional<Path> spillDirectory) {
+  ActivationStore(Backend backend, int samples, long memoryLimit, Optional<Path> spillDirectory) {
+    this.backend = backend;
     this.slots = new Slot[samples];
     this.memoryLimit = memoryLimit;
     this.spillDirectory = spillDirectory;
@@ -61,14 +70,24 @@ final class ActivationStore implements AutoCloseable {
   }
 
   /** Replaces the activation of sample {@code index}. */
-  void put(int index, Tensor activation, Backend backend, Scope scope) {
-    Tensor host = backend.toHost(activation, scope);
+  void put(int index, Tensor activation, Scope scope) {
     Slot old = slots[index];
     Slot slot =
-        old != null && old.byteSize() == host.byteSize()
-            ? new Slot(host.dtype(), host.shape(), old.memory, old.fileOffset)
-            : newSlot(host.dtype(), host.shape());
+        old != null
+                && old.dtype == activation.dtype()
+                && (old.device == null
+                    ? old.byteSize() == activation.byteSize()
+                    : old.shape.equals(activation.shape()))
+            ? new Slot(
+                activation.dtype(), activation.shape(), old.device, old.memory, old.fileOffset)
+            : newSlot(activation.dtype(), activation.shape());
     slots[index] = slot;
+    if (slot.device != null) {
+      Tensor there = backend.toDevice(activation, activation.dtype(), scope);
+      backend.copyRows(rows(there), rows(slot.device), 0);
+      return;
+    }
+    Tensor host = backend.toHost(activation, scope);
     if (slot.memory != null) {
       slot.memory.copyFrom(host.segment());
     } else {
@@ -76,9 +95,17 @@ final class ActivationStore implements AutoCloseable {
     }
   }
 
+  /** A tensor as one matrix. */
+  private static Tensor rows(Tensor tensor) {
+    return tensor.reshape(Shape.of(tensor.shape().rows(), tensor.shape().columns()));
+  }
+
   /** The activation of sample {@code index} on the device. */
-  Tensor get(int index, Backend backend, Scope scope) {
+  Tensor get(int index, Scope scope) {
     Slot slot = present(index);
+    if (slot.device != null) {
+      return slot.device;
+    }
     MemorySegment bytes = slot.memory;
     if (bytes == null) {
       bytes = buffer(scope, slot);
@@ -103,6 +130,12 @@ final class ActivationStore implements AutoCloseable {
   /** Hands the bytes of sample {@code index} to {@code sink}. */
   void write(int index, String name, TensorSink sink) {
     Slot slot = present(index);
+    if (slot.device != null) {
+      try (Scope scope = backend.openScope()) {
+        sink.write(name, backend.toHost(slot.device, scope).segment());
+      }
+      return;
+    }
     try (Arena temporary = Arena.ofShared()) {
       MemorySegment bytes = slot.memory;
       if (bytes == null) {
@@ -123,11 +156,17 @@ final class ActivationStore implements AutoCloseable {
 
   private Slot newSlot(DType dtype, Shape shape) {
     long bytes = dtype.byteSize(shape.elements());
+    if (deviceUsed + bytes <= backend.activationBytes()) {
+      Scope scope = deviceScope == null ? backend.openScope() : deviceScope;
+      deviceScope = scope;
+      deviceUsed += bytes;
+      return new Slot(dtype, shape, scope.allocate(dtype, shape), null, 0);
+    }
     if (memoryUsed + bytes <= memoryLimit) {
       memoryUsed += bytes;
-      return new Slot(dtype, shape, arena.allocate(bytes, Tensor.ALIGNMENT), 0);
+      return new Slot(dtype, shape, null, arena.allocate(bytes, Tensor.ALIGNMENT), 0);
     }
-    Slot slot = new Slot(dtype, shape, null, fileEnd);
+    Slot slot = new Slot(dtype, shape, null, null, fileEnd);
     fileEnd += bytes;
     return slot;
   }
@@ -177,6 +216,9 @@ final class ActivationStore implements AutoCloseable {
 
   @Override
   public void close() {
+    if (deviceScope != null) {
+      deviceScope.close();
+    }
     arena.close();
     FileChannel channel = file;
     if (channel != null) {

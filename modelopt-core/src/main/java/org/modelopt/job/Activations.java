@@ -45,12 +45,13 @@ public final class Activations implements AutoCloseable {
    */
   public static Activations of(Model model, List<Tensor> samples, Pass pass, JobOptions options) {
     ActivationStore store =
-        new ActivationStore(samples.size(), options.activationBytes(), options.spillDirectory());
+        new ActivationStore(
+            pass.backend(), samples.size(), options.activationBytes(), options.spillDirectory());
     try {
       for (int i = 0; i < samples.size(); i++) {
         try (Scope scope = pass.backend().openScope()) {
           Tensor input = model.input(samples.get(i), pass.precision(), pass.backend(), scope);
-          store.put(i, input, pass.backend(), scope);
+          store.put(i, input, scope);
         }
       }
       return new Activations(store);
@@ -63,13 +64,14 @@ public final class Activations implements AutoCloseable {
   /** Activations that {@link #write} wrote. */
   static Activations read(Path file, int samples, Pass pass, JobOptions options) {
     ActivationStore store =
-        new ActivationStore(samples, options.activationBytes(), options.spillDirectory());
+        new ActivationStore(
+            pass.backend(), samples, options.activationBytes(), options.spillDirectory());
     try {
       SafetensorsFile stored = SafetensorsFile.open(file);
       for (int i = 0; i < samples; i++) {
         try (Arena arena = Arena.ofShared();
             Scope scope = pass.backend().openScope()) {
-          store.put(i, stored.open(name(i), arena), pass.backend(), scope);
+          store.put(i, stored.open(name(i), arena), scope);
         }
       }
       return new Activations(store);
@@ -114,7 +116,7 @@ public final class Activations implements AutoCloseable {
   public void advance(Layer layer, LayerParameters parameters, Pass pass, Tick tick) {
     for (int i = 0; i < samples(); i++) {
       try (Scope scope = pass.backend().openScope()) {
-        store.put(i, run(i, layer, parameters, pass, scope), pass.backend(), scope);
+        store.put(i, run(i, layer, parameters, pass, scope), scope);
       }
       tick.tick();
     }
@@ -155,7 +157,7 @@ public final class Activations implements AutoCloseable {
   }
 
   private Tensor run(int sample, Layer layer, LayerParameters parameters, Pass pass, Scope scope) {
-    Tensor x = store.get(sample, pass.backend(), scope);
+    Tensor x = store.get(sample, scope);
     int rows = Math.toIntExact(x.shape().dim(0));
     return layer.forward(x, new ForwardPass(pass, parameters, scope, 0, rows));
   }

@@ -75,6 +75,11 @@ final class ForwardPass implements LayerRun {
   }
 
   @Override
+  public Tensor constant(Tensor host) {
+    return parameters.constant(host, backend());
+  }
+
+  @Override
   public List<Tensor> linears(InputGroup group, Tensor x) {
     pass.observer().input(group, x);
     Map<InputDecision, Inputs> treated = new HashMap<>(); // members usually share one decision

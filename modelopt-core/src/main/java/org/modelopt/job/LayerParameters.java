@@ -4,6 +4,7 @@ import java.lang.foreign.Arena;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
+import org.modelopt.compute.Backend;
 import org.modelopt.compute.Scope;
 import org.modelopt.error.ModelOptException;
 import org.modelopt.model.InputGroup;
@@ -17,7 +18,13 @@ public final class LayerParameters implements AutoCloseable {
   private final Arena arena = Arena.ofShared();
   private final Scope scope;
   private final Map<String, Tensor> tensors = new HashMap<>();
+  private final Map<String, Tensor> stored = new HashMap<>();
   private final Map<String, LinearForm.Branch> branches = new HashMap<>();
+
+  /** A tensor that never changes; it is held, so that its address stays its own. */
+  private record Constant(Tensor host, Tensor device) {}
+
+  private final Map<Long, Constant> constants = new HashMap<>();
 
   private LayerParameters(Scope scope) {
     this.scope = scope;
@@ -52,7 +59,12 @@ public final class LayerParameters implements AutoCloseable {
     boolean plain = pass.simulated().weight(linear.name()).isEmpty();
     if (plain) { // mapped memory may then take part in products without a copy
       Tensor weight = Weights.open(model, linear, pass, arena);
-      tensors.put(linear.name(), pass.backend().toDevice(weight, pass.precision().dtype(), scope));
+      Tensor device = pass.backend().toDevice(weight, pass.precision().dtype(), scope);
+      tensors.put(linear.name(), device);
+      stored.put(linear.name(), weight);
+      if (device.dtype() == weight.dtype()) {
+        pass.backend().represent(weight, device);
+      }
       if (linear.hasBias()) {
         add(model, linear.biasName(), pass);
       }
@@ -89,6 +101,22 @@ public final class LayerParameters implements AutoCloseable {
   /** What is added to the product of {@code linear}, if anything. */
   Optional<LinearForm.Branch> branch(Linear linear) {
     return Optional.ofNullable(branches.get(linear.name()));
+  }
+
+  /** The weight of {@code linear} as it is stored, if nothing was simulated. */
+  Optional<Tensor> stored(Linear linear) {
+    return Optional.ofNullable(stored.get(linear.name()));
+  }
+
+  /** A host tensor that never changes on the device, brought there once. */
+  Tensor constant(Tensor host, Backend backend) {
+    long address = host.segment().address();
+    Constant known = constants.get(address);
+    if (known == null || !known.host.shape().equals(host.shape())) {
+      known = new Constant(host, backend.toDevice(host, host.dtype(), scope));
+      constants.put(address, known);
+    }
+    return known.device;
   }
 
   /** Weight of {@code linear}. */

@@ -36,9 +36,13 @@ public final class Weights {
    * The weight {@code [out, in]} of {@code linear} on the host: F32, F16 or BF16 as stored, not
    * copied, or in F32 what stored codes stand for.
    *
-   * @param arena owner of the result
+   * @param arena owner of the result, unless it is loaded
    */
   public static Tensor open(Model model, Linear linear, Pass pass, Arena arena) {
+    Optional<Tensor> loaded = pass.stored(linear);
+    if (loaded.isPresent()) {
+      return loaded.get();
+    }
     Optional<QuantizedTensor> codes = model.storedCodes(linear, arena);
     if (codes.isEmpty()) {
       return model.tensors().open(linear.weightName(), arena);

@@ -38,6 +38,14 @@ public interface LayerRun {
   /** A parameter of the layer by its tensor name, on the device in the pass's precision. */
   Tensor parameter(String name);
 
+  /**
+   * A host tensor that never changes, such as a table, on the device; samples of the layer may
+   * share it.
+   */
+  default Tensor constant(Tensor host) {
+    return backend().toDevice(host, host.dtype(), scope());
+  }
+
   /** The products of {@code x} {@code [t, in]} with each member of {@code group}, in its order. */
   List<Tensor> linears(InputGroup group, Tensor x);
 

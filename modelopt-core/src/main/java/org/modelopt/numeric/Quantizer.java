@@ -1,6 +1,7 @@
 package org.modelopt.numeric;
 
 import java.lang.foreign.Arena;
+import java.util.Optional;
 import org.modelopt.compute.Scope;
 import org.modelopt.tensor.DType;
 import org.modelopt.tensor.Tensor;
@@ -79,6 +80,24 @@ public interface Quantizer {
    *     Scales#dynamic}
    */
   Tensor fakeQuantize(Tensor tensor, Scales scales, Scope scope);
+
+  /**
+   * What encoding and decoding does to elements, summed over all of them.
+   *
+   * @param error sum of squared differences
+   * @param square sum of squares of the elements
+   * @param beyond elements larger than {@code slack} times what their scale reaches; 0 where one
+   *     scale has all, or zero points
+   */
+  record RoundTrip(double error, double square, long beyond) {}
+
+  /**
+   * {@link RoundTrip} of host elements under given scales, where this device computes it faster
+   * than from codes on the host.
+   */
+  default Optional<RoundTrip> roundTrip(Matrix x, Scales scales, float slack) {
+    return Optional.empty();
+  }
 
   /** Largest magnitudes of the elements that share a scale, F32, in memory of {@code arena}. */
   default Tensor amax(Tensor tensor, Arena arena) {

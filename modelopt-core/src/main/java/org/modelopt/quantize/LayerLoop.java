@@ -20,6 +20,7 @@ import org.modelopt.job.JobStep;
 import org.modelopt.job.Journal;
 import org.modelopt.job.LayerParameters;
 import org.modelopt.job.LayerTicks;
+import org.modelopt.job.ParameterLoader;
 import org.modelopt.job.Pass;
 import org.modelopt.job.ScratchFile;
 import org.modelopt.model.CacheSite;
@@ -72,19 +73,24 @@ final class LayerLoop {
       decideRest(layers, done, Optional.empty(), stored, last, journal, steps);
       return steps;
     }
-    try (Activations activations =
-        done == 0
-            ? Activations.of(model, samples, pass, options)
-            : journal.orElseThrow().inputs(done, samples.size(), pass, options)) {
-      decideRest(layers, done, Optional.of(activations), stored, last, journal, steps);
+    try (ParameterLoader loader = new ParameterLoader(model, pass);
+        Activations activations =
+            done == 0
+                ? Activations.of(model, samples, pass, options)
+                : journal.orElseThrow().inputs(done, samples.size(), pass, options)) {
+      Optional<Running> running = Optional.of(new Running(activations, loader));
+      decideRest(layers, done, running, stored, last, journal, steps);
     }
     return steps;
   }
 
+  /** What samples are run with. */
+  private record Running(Activations activations, ParameterLoader loader) {}
+
   private void decideRest(
       List<Layer> layers,
       int first,
-      Optional<Activations> activations,
+      Optional<Running> running,
       Optional<StoredStatistics> stored,
       int last,
       Optional<Journal> journal,
@@ -93,12 +99,16 @@ final class LayerLoop {
       Layer layer = layers.get(i);
       JobStep step =
           i <= last
-              ? observed(layer, activations.orElseThrow(), i, last)
+              ? observed(layer, running.orElseThrow(), i, last)
               : decided(layer, i, stored);
       int index = i;
       steps.add(
           journal
-              .map(j -> j.commit(index, step, index < last ? activations : Optional.empty()))
+              .map(j ->
+                  j.commit(
+                      index,
+                      step,
+                      index < last ? running.map(Running::activations) : Optional.empty()))
               .orElse(step));
       if (journal.isPresent()) {
         scratch.close(); // what was in it is in the journal now
@@ -106,9 +116,9 @@ final class LayerLoop {
     }
   }
 
-  private List<Decider> deciders(Layer layer) {
+  private List<Decider> deciders(Layer layer, Pass under) {
     return IntStream.range(0, configs.size())
-        .mapToObj(c -> new Decider(model, layer, plans.get(c), configs.get(c), pass, scratch))
+        .mapToObj(c -> new Decider(model, layer, plans.get(c), configs.get(c), under, scratch))
         .toList();
   }
 
@@ -128,7 +138,7 @@ final class LayerLoop {
 
   /** Decides a layer from what was observed before, or from its weights alone. */
   private JobStep decided(Layer layer, int index, Optional<StoredStatistics> stored) {
-    List<Decider> deciders = deciders(layer);
+    List<Decider> deciders = deciders(layer, pass);
     if (stored.isEmpty()) {
       return decided(layer, deciders, Map.of());
     }
@@ -171,9 +181,9 @@ final class LayerLoop {
   }
 
   /** Runs a layer on all samples, decides it, and leaves the next layer's inputs. */
-  private JobStep observed(Layer layer, Activations activations, int index, int last) {
-    List<Decider> deciders = deciders(layer);
-    Map<String, Seen.Wanted> wanted = wanted(layer, deciders);
+  private JobStep observed(Layer layer, Running running, int index, int last) {
+    Activations activations = running.activations();
+    Map<String, Seen.Wanted> wanted = wanted(layer, deciders(layer, pass));
     LayerTicks ticks =
         new LayerTicks(
             options.progress(), "calibrate", layer.name(), activations.samples(), index, last + 1);
@@ -181,14 +191,15 @@ final class LayerLoop {
         new StatisticsObserver(pass.backend(), site -> Optional.ofNullable(wanted.get(site)))) {
       Pass observing =
           pass.observedBy(observer).toAllExperts(options.experts() == ExpertPolicy.ALL_TOKENS);
-      try (LayerParameters parameters = LayerParameters.load(model, layer, observing)) {
+      JobStep step;
+      try (LayerParameters parameters = running.loader().take(index, last)) {
         if (sequential) {
           activations.drain(layer, parameters, observing, (sample, result) -> {}, ticks);
         } else {
           activations.advance(layer, parameters, observing, ticks);
         }
+        step = decided(layer, deciders(layer, pass.with(parameters)), observer.seen());
       }
-      JobStep step = decided(layer, deciders, observer.seen());
       if (sequential && index < last) {
         advance(layer, activations, step.decisions().getFirst());
       }
@@ -206,7 +217,7 @@ final class LayerLoop {
 
   /** What deciding {@code layer} needs to see, by site. */
   Map<String, Seen.Wanted> wanted(Layer layer) {
-    return wanted(layer, deciders(layer));
+    return wanted(layer, deciders(layer, pass));
   }
 
   private static Map<String, Seen.Wanted> wanted(Layer layer, List<Decider> deciders) {
@@ -227,7 +238,7 @@ final class LayerLoop {
   /** The last layer of which something needs to be seen, or -1. */
   int lastObserved(List<Layer> layers) {
     int last = layers.size() - 1;
-    while (last >= 0 && deciders(layers.get(last)).stream().noneMatch(Decider::observes)) {
+    while (last >= 0 && deciders(layers.get(last), pass).stream().noneMatch(Decider::observes)) {
       last--;
     }
     return last;

@@ -126,6 +126,21 @@ final class WeightDecider {
       float global = branch.isEmpty() ? globalScale : globalScale(spec, amax(rest, arena));
       List<String> notes = new ArrayList<>(inputs.notes());
       Choice choice = choose(rest, spec, global, inputs, notes, arena);
+      Optional<Quantizer.RoundTrip> measured =
+          inputs.moment().isEmpty() && choice.given.isEmpty() && second.isEmpty()
+              ? pass.quantizer(spec)
+                  .with(conversion)
+                  .roundTrip(org.modelopt.numeric.Matrix.of(rest), choice.scales, BEYOND)
+              : Optional.empty();
+      if (measured.isPresent()) {
+        return new Decided(
+            new WeightDecision(
+                changes,
+                Optional.of(
+                    new WeightQuantization(spec, conversion, choice.codes, Optional.empty())),
+                branch),
+            report(linear, rest, spec, inputs, choice.damping, notes, measured.get()));
+      }
       QuantizedTensor codes = codes(rest, spec, choice, arena);
       WeightQuantization how =
           new WeightQuantization(
@@ -284,6 +299,25 @@ final class WeightDecider {
 
   private Matrix panel(Tensor weight, long from, long to) {
     return Matrix.copyOf(weight.rows(from, to), workers);
+  }
+
+  private static LinearReport report(
+      Linear linear,
+      Tensor weight,
+      QuantSpec spec,
+      Inputs inputs,
+      OptionalDouble damping,
+      List<String> notes,
+      Quantizer.RoundTrip measured) {
+    return new LinearReport(
+        linear.name(),
+        SpecText.write(spec),
+        inputs.tokens(),
+        measured.square() == 0 ? 0 : measured.error() / measured.square(),
+        OptionalDouble.empty(),
+        (double) measured.beyond() / Math.max(1, weight.shape().elements()),
+        damping,
+        notes);
   }
 
   private LinearReport report(

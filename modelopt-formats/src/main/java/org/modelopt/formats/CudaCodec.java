@@ -7,6 +7,7 @@ import org.modelopt.compute.cuda.CudaModule;
 import org.modelopt.compute.cuda.CudaModule.Grid;
 import org.modelopt.compute.cuda.KernelArguments;
 import org.modelopt.numeric.Conversion;
+import org.modelopt.numeric.FloatFormat;
 import org.modelopt.numeric.QuantSpec;
 import org.modelopt.numeric.ScaleRule;
 import org.modelopt.numeric.Scales;
@@ -55,7 +56,17 @@ public final class CudaCodec {
   }
 
   private String kernel(String operation, DType dtype) {
+    return kernel(operation, kind, dtype);
+  }
+
+  private static String kernel(String operation, String kind, DType dtype) {
     return "%s_%s_%s".formatted(operation, kind, CudaBackend.suffix(dtype));
+  }
+
+  /** Encoders of runs have a kind of their own for E2M1. */
+  private String encoder(String operation, DType dtype) {
+    boolean own = spec.format().equals(FloatFormat.E2M1);
+    return kernel(operation, own ? "e2m1" : kind, dtype);
   }
 
   private CudaModule scaling() {
@@ -180,8 +191,13 @@ public final class CudaCodec {
     int[] words = words(x, scales.globalScale());
     Optional<CudaRuns> runs = runs(x.shape());
     if (runs.isPresent()) {
-      long threads = operation.equals("encode") ? runs.get().count() : 2 * runs.get().count();
-      packed().launch(kernel, threads(threads), arguments.words(runs.get().words()).words(words));
+      boolean encode = operation.equals("encode");
+      long count = runs.get().count();
+      packed()
+          .launch(
+              encode ? encoder(operation, x.dtype()) : kernel,
+              threads(encode ? count : 2 * count),
+              arguments.words(runs.get().words()).words(words));
     } else {
       quantize().launch(kernel, chunks(x.shape()), matrix(arguments, x).words(words));
     }
@@ -199,7 +215,7 @@ public final class CudaCodec {
     CudaRuns runs = runs(x.shape()).orElseThrow();
     packed()
         .launch(
-            kernel("encode_own", x.dtype()),
+            encoder("encode_own", x.dtype()),
             threads(runs.count()),
             backend
                 .arguments()
@@ -248,6 +264,32 @@ public final class CudaCodec {
     } else {
       quantize().launch(kernel, chunks(into.shape()), matrix(arguments, into).words(words));
     }
+  }
+
+  /**
+   * Differences of elements and their values after a round trip.
+   *
+   * @param values F32, of the shape of {@code x}
+   * @param counts whether to count elements beyond what their scales reach
+   * @param sums float64 {@code [blocks, 3]} as I32 {@code [blocks, 6]}: squared differences,
+   *     squares and elements beyond
+   */
+  void roundTrip(Tensor x, Tensor values, Scales scales, float slack, boolean counts, Tensor sums) {
+    scaling()
+        .launch(
+            "round_trip_" + CudaBackend.suffix(x.dtype()),
+            Grid.of(sums.shape().dim(0), THREADS),
+            backend
+                .arguments()
+                .tensor(x)
+                .tensor(values)
+                .int64(x.shape().rows())
+                .int64(x.shape().columns())
+                .tensor(scales.values())
+                .float32(slack)
+                .int32(counts ? 1 : 0)
+                .tensor(sums)
+                .words(words(x, scales.globalScale())));
   }
 
   private static Grid threads(long threads) {

@@ -2,6 +2,7 @@ package org.modelopt.formats;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.Optional;
 import org.modelopt.compute.Scope;
 import org.modelopt.compute.cuda.CudaBackend;
@@ -24,6 +25,8 @@ import org.modelopt.tensor.Tensor;
 final class CudaQuantizer implements Quantizer {
   /** Elements of a piece: enough to keep the device busy, little beside its memory. */
   private static final long PIECE = 1 << 26;
+
+  private static final int PARTS = 1024; // of sums
 
   private final CudaBackend backend;
   private final HostQuantizer host;
@@ -67,11 +70,22 @@ final class CudaQuantizer implements Quantizer {
       try (Scope scope = backend.openScope();
           Arena arena = Arena.ofShared()) {
         Tensor strange = noneStrange(scope);
-        Tensor device = backend.toDevice(contiguous(rows, arena), x.dtype(), scope);
+        Tensor device = onDevice(rows, arena, scope);
         piece.run(device, from, to, strange, scope);
         refuseStrange(strange, rows, scope);
       }
     }
+  }
+
+  private Tensor onDevice(Matrix x, Arena arena, Scope scope) {
+    Optional<Tensor> there =
+        x.isContiguous()
+            ? backend.representative(
+                x.segment().asSlice(x.offset(), x.dtype().byteSize(x.elements())),
+                x.dtype(),
+                x.shape())
+            : Optional.empty();
+    return there.orElseGet(() -> backend.toDevice(contiguous(x, arena), x.dtype(), scope));
   }
 
   private static Tensor contiguous(Matrix x, Arena arena) {
@@ -265,6 +279,32 @@ final class CudaQuantizer implements Quantizer {
           comeBack(device, room);
           backend.download(codes, codesOfRows(into.codes(), x, from, to));
         });
+  }
+
+  @Override
+  public Optional<RoundTrip> roundTrip(Matrix x, Scales scales, float slack) {
+    if (x.elements() == 0) {
+      return Optional.empty();
+    }
+    Checks.scales(spec(), x, scales);
+    boolean counts = !wholeOnly() && scales.zeroPoints().isEmpty();
+    double[] sums = new double[3];
+    forPieces(
+        x,
+        (piece, from, to, strange, scope) -> {
+          Scales device = onDevice(rows(scales, from, to), scope);
+          Tensor codes = scope.allocate(spec().codesDType(), spec().codesShape(piece.shape()));
+          Tensor values = scope.allocate(DType.F32, piece.shape());
+          Tensor parts = scope.allocate(DType.I32, Shape.of(PARTS, 6));
+          codec.encode(piece, device, codes, strange);
+          codec.decode(codes, device, values);
+          codec.roundTrip(piece, values, device, slack, counts, parts);
+          double[] all = backend.toHost(parts, scope).segment().toArray(ValueLayout.JAVA_DOUBLE);
+          for (int i = 0; i < all.length; i++) {
+            sums[i % 3] += all[i];
+          }
+        });
+    return Optional.of(new RoundTrip(sums[0], sums[1], (long) sums[2]));
   }
 
   @Override

@@ -5,7 +5,9 @@ import org.modelopt.formats.internal.Encoding;
 import org.modelopt.numeric.Arithmetic;
 import org.modelopt.numeric.CodebookFormat;
 import org.modelopt.numeric.Conversion;
+import org.modelopt.numeric.FloatFormat;
 import org.modelopt.numeric.Granularity;
+import org.modelopt.numeric.IntFormat;
 import org.modelopt.numeric.QuantSpec;
 import org.modelopt.numeric.Rounding;
 import org.modelopt.tensor.Shape;
@@ -26,7 +28,11 @@ record CudaRuns(long count, long perGroup) {
       QuantSpec spec, Conversion conversion, Shape shape, CudaGroups groups) {
     int bits = spec.format().bits();
     boolean format =
-        spec.format() instanceof CodebookFormat ? bits == 4 : bits == 8 || bits == 6 || bits == 4;
+        switch (spec.format()) {
+          case CodebookFormat _ -> bits == 4;
+          case IntFormat _ -> bits == 8 || bits == 6 || bits == 4;
+          case FloatFormat f -> bits == 8 || bits == 6 || f.equals(FloatFormat.E2M1);
+        };
     boolean perTensor = spec.granularity() instanceof Granularity.PerTensor;
     Encoding.Variant variant = Encoding.of(spec, conversion.arithmetic()).variant();
     boolean rounding =

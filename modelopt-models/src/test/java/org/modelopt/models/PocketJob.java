@@ -82,29 +82,34 @@ final class PocketJob {
   /** As above, of any job. */
   static String run(Path directory, Function<Model, List<QuantizedModel>> job) {
     try (Model model = Models.load(directory)) {
-      StringBuilder text = new StringBuilder();
-      for (QuantizedModel quantized : job.apply(model)) {
-        text.append(quantized.config().name()).append('\n');
-        Decisions decisions = quantized.decisions();
-        decisions.weights().forEach((name, weight) -> describe(text, name, weight));
-        decisions
-            .inputs()
-            .forEach((name, input) -> input.quantization().ifPresent(q -> describe(text, name, q)));
-        decisions.caches().forEach((name, cache) -> describe(text, name, cache));
-        quantized
-            .statistics()
-            .forEach((site, seen) ->
-                text.append(site)
-                    .append(' ')
-                    .append(seen.rows())
-                    .append(' ')
-                    .append(Float.toHexString(seen.amax()))
-                    .append(' ')
-                    .append(Double.toHexString(seen.meanAbsolute(0)))
-                    .append('\n'));
-      }
-      return text.toString();
+      return text(job.apply(model));
     }
+  }
+
+  /** All that was decided and seen, bit by bit. */
+  static String text(List<QuantizedModel> models) {
+    StringBuilder text = new StringBuilder();
+    for (QuantizedModel quantized : models) {
+      text.append(quantized.config().name()).append('\n');
+      Decisions decisions = quantized.decisions();
+      decisions.weights().forEach((name, weight) -> describe(text, name, weight));
+      decisions
+          .inputs()
+          .forEach((name, input) -> input.quantization().ifPresent(q -> describe(text, name, q)));
+      decisions.caches().forEach((name, cache) -> describe(text, name, cache));
+      quantized
+          .statistics()
+          .forEach((site, seen) ->
+              text.append(site)
+                  .append(' ')
+                  .append(seen.rows())
+                  .append(' ')
+                  .append(Float.toHexString(seen.amax()))
+                  .append(' ')
+                  .append(Double.toHexString(seen.meanAbsolute(0)))
+                  .append('\n'));
+    }
+    return text.toString();
   }
 
   private static void describe(StringBuilder text, String name, WeightDecision weight) {

@@ -26,15 +26,20 @@ import org.modelopt.tensor.TensorInfo;
  * @param keyValueHeads key and value heads
  * @param vocabulary rows of the embedding, which is the output head too
  */
-record RandomLlama(
+public record RandomLlama(
     int hidden, int intermediate, int layers, int heads, int keyValueHeads, int vocabulary) {
   /** The sizes of Llama 3.2 1B. */
   static final RandomLlama ONE_BILLION = new RandomLlama(2048, 8192, 16, 32, 8, 128256);
 
+  /** The sizes of Llama 3.1 8B, with as many layers as wanted and the head tied. */
+  public static RandomLlama eightBillion(int layers) {
+    return new RandomLlama(4096, 14336, layers, 32, 8, 128256);
+  }
+
   private static final int PATTERN = 1 << 20;
 
   /** Writes config.json and model.safetensors. */
-  void write(Path directory) throws IOException {
+  public void write(Path directory) throws IOException {
     Files.createDirectories(directory);
     Files.writeString(
         directory.resolve("config.json"),

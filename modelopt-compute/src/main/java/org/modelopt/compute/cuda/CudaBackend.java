@@ -40,6 +40,7 @@ public final class CudaBackend implements Backend {
   /** System property with the most MiB to take of the device's memory; by default 95% of free. */
   public static final String MEMORY_PROPERTY = "modelopt.cuda.memory";
 
+  private static final int SHARE_OF_ACTIVATIONS = 8;
   private static final int THREADS = 256;
   private static final int PER_THREAD = 8;
 
@@ -48,10 +49,18 @@ public final class CudaBackend implements Backend {
   private final DevicePool pool;
   private final Staging staging;
   private final Cublas cublas;
+  private final Representatives representatives = new Representatives();
+  private final long activationBytes;
   private final Map<String, CudaModule> modules = new ConcurrentHashMap<>();
 
   private CudaBackend(
-      CudaDevice device, Workers workers, DevicePool pool, Staging staging, Cublas cublas) {
+      CudaDevice device,
+      Workers workers,
+      DevicePool pool,
+      Staging staging,
+      Cublas cublas,
+      long activationBytes) {
+    this.activationBytes = activationBytes;
     this.device = device;
     this.workers = workers;
     this.pool = pool;
@@ -72,7 +81,12 @@ public final class CudaBackend implements Backend {
     long limit = mebibytes << 20;
     Workers workers = new Workers(options.threads());
     return new CudaBackend(
-        device, workers, new DevicePool(device, limit), new Staging(device, workers), cublas);
+        device,
+        workers,
+        new DevicePool(device, limit),
+        new Staging(device, workers),
+        cublas,
+        limit / SHARE_OF_ACTIVATIONS);
   }
 
   @Override
@@ -172,6 +186,24 @@ public final class CudaBackend implements Backend {
             elements(n),
             arguments().tensor(raw).tensor(converted).int64(n));
     return converted;
+  }
+
+  /** An eighth of the memory this may take. */
+  @Override
+  public long activationBytes() {
+    return activationBytes;
+  }
+
+  @Override
+  public void represent(Tensor host, Tensor device) {
+    if (host.isOnHost() && device.storage() instanceof DeviceStorage) {
+      representatives.put(host, device);
+    }
+  }
+
+  /** Host memory as a tensor on the device, if {@link #represent} named one that has it. */
+  public Optional<Tensor> representative(MemorySegment host, DType dtype, Shape shape) {
+    return representatives.of(host, dtype, shape);
   }
 
   private Tensor upload(Tensor host, CudaScope scope) {
@@ -352,7 +384,7 @@ public final class CudaBackend implements Backend {
                 .int32(half)
                 .tensor(cos)
                 .tensor(sin)
-                .tensor(ints(starts, scope))
+                .optional(starts.length == 2 ? Optional.empty() : Optional.of(ints(starts, scope)))
                 .int32(starts.length - 1));
     return y;
   }

@@ -31,6 +31,10 @@ final class CudaScope implements Scope {
     return location;
   }
 
+  boolean isClosed() {
+    return closed;
+  }
+
   void requireOpen() {
     if (closed) {
       throw new IllegalStateException("the scope of this tensor on " + location + " is closed");

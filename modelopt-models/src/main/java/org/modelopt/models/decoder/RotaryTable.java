@@ -50,12 +50,17 @@ final class RotaryTable {
       list.add(starts[i]);
       longest = i == 0 ? longest : Math.max(longest, starts[i] - starts[i - 1]);
     }
-    if (spec.scaling().dependsOnLength()) {
+    if (dependsOnLength()) {
       return perSequence(starts, past);
     }
     int end = past + longest;
     Angles all = atLeast(end);
     return new Angles(all.cos().rows(past, end), all.sin().rows(past, end), list);
+  }
+
+  /** Whether each sequence has angles of its own. */
+  boolean dependsOnLength() {
+    return spec.scaling().dependsOnLength();
   }
 
   private synchronized Angles atLeast(int positions) {

@@ -14,11 +14,17 @@ final class Rotation {
     Backend backend = run.backend();
     RotaryTable.Angles angles = table.angles(run.starts(), run.past());
     int[] starts = angles.startsArray();
-    Tensor cos = backend.toDevice(angles.cos(), angles.cos().dtype(), run.scope());
-    Tensor sin = backend.toDevice(angles.sin(), angles.sin().dtype(), run.scope());
+    Tensor cos = onDevice(angles.cos(), table, run);
+    Tensor sin = onDevice(angles.sin(), table, run);
     return tensors.stream()
         .map(x -> backend.rotate(x, headSize, cos, sin, starts, run.scope()))
         .toList();
+  }
+
+  private static Tensor onDevice(Tensor angles, RotaryTable table, LayerRun run) {
+    return table.dependsOnLength()
+        ? run.backend().toDevice(angles, angles.dtype(), run.scope())
+        : run.constant(angles);
   }
 
   /**
