@@ -549,18 +549,20 @@ __device__ __forceinline__ void decode(const u8* in, T* out, const void* scales,
   }
 }
 
-#define ENCODE(t, T, k, KIND)                                                                                          \
-  extern "C" __global__ void __launch_bounds__(256, KIND == INTEGER ? 1 : 8)                                                                 \
+#define COMMA ,
+// The last argument: blocks per multiprocessor that registers must suffice for, if the compiler is not to choose.
+#define ENCODE(t, T, k, KIND, ...)                                                                                          \
+  extern "C" __global__ void __launch_bounds__(256 __VA_ARGS__)                                                                 \
       encode_##k##_##t(const T* in, u8* out, const void* scales, const int* zeroPoints, int* notFinite, Runs runs,     \
                        Spec s) {                                                                                       \
     encode<T, KIND, false>(in, out, (void*)scales, zeroPoints, notFinite, runs, s);                                    \
   }                                                                                                                    \
-  extern "C" __global__ void __launch_bounds__(256, KIND == INTEGER ? 1 : 8)                                                                 \
+  extern "C" __global__ void __launch_bounds__(256 __VA_ARGS__)                                                                 \
       encode_own_##k##_##t(const T* in, u8* out, void* scales, int* notFinite, Runs runs, Spec s) {                    \
     encode<T, KIND, true>(in, out, scales, 0, notFinite, runs, s);                                                     \
   }
-#define PACKED(t, T, k, KIND)                                                                                          \
-  ENCODE(t, T, k, KIND)                                                                                                 \
+#define PACKED(t, T, k, KIND, ...)                                                                                          \
+  ENCODE(t, T, k, KIND, __VA_ARGS__)                                                                                                 \
   extern "C" __global__ void __launch_bounds__(256)                                                                    \
       round_##k##_##t(const T* in, T* out, const void* scales, const int* zeroPoints, int* notFinite, Runs runs,       \
                       Spec s) {                                                                                        \
@@ -574,15 +576,15 @@ __device__ __forceinline__ void decode(const u8* in, T* out, const void* scales,
       decode_##k##_##t(const u8* in, T* out, const void* scales, const int* zeroPoints, Runs runs, Spec s) {           \
     decode<T, KIND>(in, out, scales, zeroPoints, runs, s);                                                             \
   }
-PACKED(f32, float, float, FLOAT)
-PACKED(bf16, bf16, float, FLOAT)
-PACKED(f16, f16, float, FLOAT)
+PACKED(f32, float, float, FLOAT, COMMA 8)
+PACKED(bf16, bf16, float, FLOAT, COMMA 8)
+PACKED(f16, f16, float, FLOAT, COMMA 8)
 PACKED(f32, float, int, INTEGER)
 PACKED(bf16, bf16, int, INTEGER)
 PACKED(f16, f16, int, INTEGER)
-PACKED(f32, float, book, BOOK)
-PACKED(bf16, bf16, book, BOOK)
-PACKED(f16, f16, book, BOOK)
-ENCODE(f32, float, e2m1, E2M1)
-ENCODE(bf16, bf16, e2m1, E2M1)
-ENCODE(f16, f16, e2m1, E2M1)
+PACKED(f32, float, book, BOOK, COMMA 8)
+PACKED(bf16, bf16, book, BOOK, COMMA 8)
+PACKED(f16, f16, book, BOOK, COMMA 8)
+ENCODE(f32, float, e2m1, E2M1, COMMA 8)
+ENCODE(bf16, bf16, e2m1, E2M1, COMMA 8)
+ENCODE(f16, f16, e2m1, E2M1, COMMA 8)
