@@ -126,11 +126,12 @@ public final class Activations implements AutoCloseable {
   public Activations advanced(
       Layer layer, LayerParameters parameters, Pass pass, JobOptions options) {
     ActivationStore next =
-        new ActivationStore(samples(), options.activationBytes(), options.spillDirectory());
+        new ActivationStore(
+            pass.backend(), samples(), options.activationBytes(), options.spillDirectory());
     try {
       for (int i = 0; i < samples(); i++) {
         try (Scope scope = pass.backend().openScope()) {
-          next.put(i, run(i, layer, parameters, pass, scope), pass.backend(), scope);
+          next.put(i, run(i, layer, parameters, pass, scope), scope);
         }
       }
       return new Activations(next);
