@@ -67,8 +67,7 @@ public final class Pass {
 
   /** A copy that shows inputs and caches, as they are before quantization, to {@code observer}. */
   public Pass observedBy(Observer newObserver) {
-    return new Pass(
-        backend, precision, newObserver, simulated, toAllExperts, loaded, quantizers);
+    return new Pass(backend, precision, newObserver, simulated, toAllExperts, loaded, quantizers);
   }
 
   /** A copy that quantizes and dequantizes weights, inputs and caches as decided. */
@@ -89,13 +88,7 @@ public final class Pass {
   /** A copy that opens weights where {@code parameters}, which stay open, have them. */
   public Pass with(LayerParameters parameters) {
     return new Pass(
-        backend,
-        precision,
-        observer,
-        simulated,
-        toAllExperts,
-        Optional.of(parameters),
-        quantizers);
+        backend, precision, observer, simulated, toAllExperts, Optional.of(parameters), quantizers);
   }
 
   /** The stored weight of a linear, if it is among parameters that are loaded. */

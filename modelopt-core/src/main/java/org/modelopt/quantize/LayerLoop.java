@@ -98,9 +98,7 @@ final class LayerLoop {
     for (int i = first; i < layers.size(); i++) {
       Layer layer = layers.get(i);
       JobStep step =
-          i <= last
-              ? observed(layer, running.orElseThrow(), i, last)
-              : decided(layer, i, stored);
+          i <= last ? observed(layer, running.orElseThrow(), i, last) : decided(layer, i, stored);
       int index = i;
       steps.add(
           journal
