@@ -120,7 +120,7 @@ final class AutoCommand implements Callable<Integer> {
       AutoQuantized auto =
           ModelOpt.autoQuantize(opened, candidates, bits, calibration.data(opened), how, options);
       report.ended("calibrate");
-      guard.check(opened, auto.model(), options, terminal, json);
+      report.measured(auto.model(), guard.check(opened, auto.model(), options, terminal, json));
       List<ExportResult> results = export.write(List.of(auto.model()), options);
       report.ended("export");
       JobOutput output =

@@ -15,6 +15,7 @@ import org.modelopt.models.evaluation.Guard;
 import org.modelopt.models.evaluation.Guardrail;
 import org.modelopt.models.pocket.PocketModel;
 import org.modelopt.quantize.QuantizedModel;
+import org.modelopt.report.Report;
 import org.modelopt.tensor.Tensor;
 import picocli.CommandLine.Option;
 
@@ -60,20 +61,22 @@ final class GuardArguments {
   /**
    * Checks all limits.
    *
+   * @return what was measured; nothing without limits
    * @throws ExportException if one is broken; the message says by how much
    */
-  void check(
+  List<Report.Evaluation> check(
       HfModel model,
       QuantizedModel quantized,
       JobOptions options,
       Terminal terminal,
       boolean json) {
     if (guards.isEmpty()) {
-      return;
+      return List.of();
     }
     List<Guardrail> rails = guards.stream().map(Guardrail::parse).toList();
     Guard guard = new Guard(rails, () -> windows(model, quantized), data, examples);
-    List<String> broken = guard.check(model, quantized.decisions(), options);
+    Guard.Outcome outcome = guard.measure(model, quantized.decisions(), options);
+    List<String> broken = outcome.broken();
     if (!broken.isEmpty()) {
       throw new ExportException(
           "%s under %s is not published, for %s; quantize less of it (--exclude, another --config) or allow more"
@@ -82,6 +85,7 @@ final class GuardArguments {
     if (!json) {
       terminal.line("%-12s%s".formatted("guarded", String.join(", ", guards)));
     }
+    return outcome.figures();
   }
 
   private List<Tensor> windows(HfModel model, QuantizedModel quantized) {

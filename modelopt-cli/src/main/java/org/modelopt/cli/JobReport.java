@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -24,6 +25,7 @@ final class JobReport {
 
   private final String command;
   private final List<Report.Phase> phases = new ArrayList<>();
+  private final Map<String, List<Report.Evaluation>> evaluations = new HashMap<>();
   private long started = System.nanoTime();
 
   JobReport(List<String> arguments) {
@@ -35,6 +37,11 @@ final class JobReport {
     long now = System.nanoTime();
     phases.add(new Report.Phase(phase, (now - started) / NANOS_PER_SECOND, peakBytes()));
     started = now;
+  }
+
+  /** Takes what was measured of a model before and after. */
+  void measured(QuantizedModel quantized, List<Report.Evaluation> figures) {
+    evaluations.put(quantized.config().name(), figures);
   }
 
   /**
@@ -50,7 +57,9 @@ final class JobReport {
       Report report =
           QuantizationReport.of(
               quantized, pass, Optional.of(bytes), phases, provenance(quantized, backend));
-      ReportFiles.write(report, directory);
+      ReportFiles.write(
+          report.withEvaluations(evaluations.getOrDefault(quantized.config().name(), List.of())),
+          directory);
     }
     return directory;
   }

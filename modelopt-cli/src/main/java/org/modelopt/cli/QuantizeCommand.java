@@ -104,7 +104,7 @@ final class QuantizeCommand implements Callable<Integer> {
               : ModelOpt.quantize(opened, configs, statistics, options);
       report.ended("calibrate");
       for (QuantizedModel one : quantized) {
-        guard.check(opened, one, options, terminal, json);
+        report.measured(one, guard.check(opened, one, options, terminal, json));
       }
       List<ExportResult> results =
           export.write(

@@ -116,6 +116,19 @@ class RecipesCommandTest {
   }
 
   @Test
+  void whatWasMeasuredForALimitIsInTheReport() {
+    Path out = directory.resolve("out");
+    CommandRun run = CommandRun.quantize(model, out, "--guard", "perplexity:50");
+    assertEquals(0, run.exit(), run.err());
+    JsonNode report =
+        new JsonMapper().readTree(directory.resolve("out.report").resolve("report.json"));
+    JsonNode perplexity = report.get("evaluations").get(0);
+    assertEquals("Perplexity", perplexity.get("name").asString());
+    assertTrue(perplexity.get("before").asDouble() > 20, perplexity.toString());
+    assertTrue(perplexity.get("after").asDouble() > 20, perplexity.toString());
+  }
+
+  @Test
   void mistakesAreNamed() throws IOException {
     Path unknown = recipe("metadata: {name: a}\nbase: FP8_DEFAULT\noptions: {smaples: 3}\n");
     CommandRun run = CommandRun.of("plan", "--model", model, "--recipe", unknown);

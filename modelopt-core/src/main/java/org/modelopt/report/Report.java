@@ -44,6 +44,12 @@ public record Report(
     provenance = Collections.unmodifiableMap(new LinkedHashMap<>(provenance));
   }
 
+  /** A copy with these measurements. */
+  public Report withEvaluations(List<Evaluation> measured) {
+    return new Report(
+        model, config, size, linears, activations, experts, measured, phases, warnings, provenance);
+  }
+
   /**
    * Bytes of all weights.
    *

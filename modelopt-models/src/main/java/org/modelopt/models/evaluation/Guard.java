@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.function.Supplier;
 import org.modelopt.compute.Backend;
 import org.modelopt.decision.Decisions;
@@ -14,6 +15,7 @@ import org.modelopt.job.JobOptions;
 import org.modelopt.job.Pass;
 import org.modelopt.models.HfModel;
 import org.modelopt.models.task.TaskRunner;
+import org.modelopt.report.Report;
 import org.modelopt.tensor.Tensor;
 
 /**
@@ -37,11 +39,25 @@ public record Guard(
   }
 
   /**
-   * The limits that {@code model} under {@code decisions} breaks: what is wrong and by how much.
+   * What was found.
+   *
+   * @param broken for each broken limit, what is wrong and by how much
+   * @param figures what was measured, before and after
+   */
+  public record Outcome(List<String> broken, List<Report.Evaluation> figures) {
+    /** Copies the lists. */
+    public Outcome {
+      broken = List.copyOf(broken);
+      figures = List.copyOf(figures);
+    }
+  }
+
+  /**
+   * Measures {@code model} under {@code decisions} against the limits.
    *
    * @throws ConfigException if a limit is of a task whose questions are not given
    */
-  public List<String> check(HfModel model, Decisions decisions, JobOptions options) {
+  public Outcome measure(HfModel model, Decisions decisions, JobOptions options) {
     List<Guardrail.OfTask> tasks =
         rails.stream()
             .filter(Guardrail.OfTask.class::isInstance)
@@ -55,9 +71,19 @@ public record Guard(
       }
     }
     List<String> broken = new ArrayList<>();
+    List<Report.Evaluation> figures = new ArrayList<>();
     if (tasks.size() < rails.size()) {
       Divergence divergence = Divergence.measure(model, decisions, windows.get(), options);
       rails.forEach(rail -> rail.broken(divergence).ifPresent(broken::add));
+      figures.add(
+          new Report.Evaluation(
+              "Perplexity",
+              OptionalDouble.of(divergence.originalPerplexity()),
+              divergence.perplexity(),
+              true));
+      figures.add(
+          new Report.Evaluation(
+              "KL divergence", OptionalDouble.empty(), divergence.meanKl(), true));
     }
     for (Guardrail.OfTask task : tasks) {
       try (Backend backend = options.openBackend()) {
@@ -71,8 +97,9 @@ public record Guard(
         double before = runner.run(model, plain, options).accuracy();
         double after = runner.run(model, plain.simulating(decisions), options).accuracy();
         task.broken(task.task(), before, after).ifPresent(broken::add);
+        figures.add(new Report.Evaluation(task.task(), OptionalDouble.of(before), after, false));
       }
     }
-    return broken;
+    return new Outcome(broken, figures);
   }
 }

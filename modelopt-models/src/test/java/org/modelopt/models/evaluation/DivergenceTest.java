@@ -65,8 +65,8 @@ class DivergenceTest {
               () -> windows(model),
               Map.of(),
               Map.of());
-      assertEquals(List.of(), guard.check(model, fine, OPTIONS));
-      List<String> broken = guard.check(model, coarse, OPTIONS);
+      assertEquals(List.of(), guard.measure(model, fine, OPTIONS).broken());
+      List<String> broken = guard.measure(model, coarse, OPTIONS).broken();
       assertEquals(1, broken.size());
       assertTrue(broken.getFirst().startsWith("mean KL divergence is "), broken.toString());
     }
