@@ -68,6 +68,17 @@ public interface Backend extends AutoCloseable {
    */
   Tensor linear(Tensor x, Tensor weight, Optional<Tensor> bias, Scope scope);
 
+  /**
+   * {@code aᵀ x} where a is the columns {@code from} to {@code to} of {@code x} {@code [t, c]}: the
+   * rows of a second moment, from its diagonal on. Products and sums are float32 whatever the type
+   * of x.
+   *
+   * @param from first column of a; columns of x before it are left out of the product
+   * @param to end of the columns of a, exclusive
+   * @return F32 {@code [to - from, c - from]}
+   */
+  Tensor gram(Tensor x, int from, int to, Scope scope);
+
   /** Rows {@code ids} (I32 {@code [t]}) of {@code table} {@code [vocabulary, channels]}. */
   Tensor embed(Tensor ids, Tensor table, Scope scope);
 

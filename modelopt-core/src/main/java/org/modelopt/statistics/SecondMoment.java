@@ -3,6 +3,7 @@ package org.modelopt.statistics;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.IntStream;
 import org.modelopt.compute.Product;
 import org.modelopt.compute.Workers;
@@ -30,12 +31,12 @@ public final class SecondMoment implements AutoCloseable {
 
   private static final int GATHERED_ELEMENTS = 1 << 23;
   private static final int ROWS_PER_TASK = 8;
-  private static final int TOKENS_PER_TASK = 16;
 
   private final Arena arena = Arena.ofShared();
   private final int channels;
   private final Tensor[] panels;
-  private float[] gathered = new float[0]; // [channels, capacity] while tokens are added
+  private Arena gathering = arena;
+  private Optional<Tensor> gathered = Optional.empty(); // [capacity, channels] of waiting tokens
   private final int capacity;
   private int waiting;
   private long tokens;
@@ -73,61 +74,46 @@ public final class SecondMoment implements AutoCloseable {
       throw new IllegalArgumentException(
           "rows of %s are not of %d channels".formatted(x, channels));
     }
-    if (gathered.length == 0) {
-      gathered = new float[Math.multiplyExact(channels, capacity)];
+    if (gathered.isPresent() && gathered.get().dtype() != x.dtype()) {
+      finish(product, workers);
     }
+    Tensor rows = gathered.orElseGet(() -> gather(x.dtype()));
     for (long t = 0; t < count; ) {
-      int step = (int) Math.min(count - t, capacity - waiting);
-      gather(x, t, step, workers);
-      waiting += step;
+      long step = Math.min(count - t, capacity - waiting);
+      rows.rows(waiting, waiting + step).segment().copyFrom(x.rows(t, t + step).segment());
+      waiting += (int) step;
       t += step;
       if (waiting == capacity) {
-        multiply(product, workers);
+        multiply(rows, product, workers);
       }
     }
     tokens += count;
   }
 
-  private void gather(Tensor x, long first, int count, Workers workers) {
-    int at = waiting;
-    workers.forRange(
-        count,
-        TOKENS_PER_TASK,
-        (from, to) -> {
-          float[] rows = new float[(int) (to - from) * channels];
-          x.copyFloats((first + from) * channels, rows, 0, rows.length);
-          int tokens = (int) (to - from);
-          for (int c = 0; c < channels; c++) {
-            int into = c * capacity + at + (int) from;
-            for (int t = 0; t < tokens; t++) {
-              gathered[into + t] = rows[t * channels + c];
-            }
-          }
-        });
+  private Tensor gather(DType dtype) {
+    gathering = Arena.ofShared();
+    Tensor rows = Tensor.allocate(gathering, dtype, Shape.of(capacity, channels));
+    gathered = Optional.of(rows);
+    return rows;
   }
 
   /** Multiplies the tokens that wait; to be called after the last token. */
   public void finish(Product product, Workers workers) {
-    if (waiting > 0) {
-      multiply(product, workers);
+    if (gathered.isPresent()) {
+      if (waiting > 0) {
+        multiply(gathered.get().rows(0, waiting), product, workers);
+      }
+      gathered = Optional.empty();
+      gathering.close();
     }
-    gathered = new float[0];
   }
 
-  private void multiply(Product product, Workers workers) {
-    try (Arena temporary = Arena.ofShared()) {
-      Tensor x = Tensor.allocate(temporary, DType.F32, Shape.of(channels, waiting));
-      for (int c = 0; c < channels; c++) {
-        MemorySegment.copy(
-            gathered, c * capacity, x.segment(), Tensor.FLOAT, (long) c * waiting * 4, waiting);
-      }
-      for (int b = 0; b < panels.length; b++) {
-        int from = b * PANEL;
-        int to = Math.min(channels, from + PANEL);
-        try (Arena one = Arena.ofShared()) {
-          Tensor sums = product.multiply(x.rows(from, to), x.rows(from, channels), one);
-          add(panels[b], sums, true, workers);
-        }
+  private void multiply(Tensor rows, Product product, Workers workers) {
+    for (int b = 0; b < panels.length; b++) {
+      int from = b * PANEL;
+      try (Arena one = Arena.ofShared()) {
+        Tensor sums = product.gram(rows, from, Math.min(channels, from + PANEL), one);
+        add(panels[b], sums, true, workers);
       }
     }
     waiting = 0;
@@ -312,6 +298,9 @@ public final class SecondMoment implements AutoCloseable {
 
   @Override
   public void close() {
+    if (gathered.isPresent()) {
+      gathering.close();
+    }
     arena.close();
   }
 }

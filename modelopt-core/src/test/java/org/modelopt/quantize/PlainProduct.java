@@ -32,6 +32,24 @@ final class PlainProduct implements Product {
     return product;
   }
 
+  @Override
+  public Tensor gram(Tensor x, int from, int to, Arena arena) {
+    int t = (int) x.shape().dim(0);
+    int c = (int) x.shape().dim(1);
+    Tensor product = Tensor.allocate(arena, DType.F32, Shape.of(to - from, c - from));
+    for (int i = from; i < to; i++) {
+      for (int j = from; j < c; j++) {
+        double sum = 0;
+        for (int l = 0; l < t; l++) {
+          sum += (double) x.getFloat((long) l * c + i) * x.getFloat((long) l * c + j);
+        }
+        long at = (long) (i - from) * (c - from) + j - from;
+        product.segment().set(Tensor.FLOAT, at * 4, (float) sum);
+      }
+    }
+    return product;
+  }
+
   /** The second moment of the rows of {@code x}. */
   static SecondMoment moment(Matrix x, Workers workers) {
     SecondMoment moment = new SecondMoment(x.columns());

@@ -126,6 +126,29 @@ public final class CpuBackend implements Backend {
   }
 
   @Override
+  public Tensor gram(Tensor x, int from, int to, Scope scope) {
+    Arguments.matrix("gram", "x", x);
+    Arguments.floats("gram", "x", x);
+    long rows = x.shape().dim(0);
+    long columns = x.shape().dim(1);
+    Arguments.range("gram", from, to, columns);
+    Tensor y = scope.allocate(DType.F32, Shape.of(to - from, columns - from));
+    if (rows == 0) {
+      y.segment().fill((byte) 0);
+      return y;
+    }
+    Matrix all = Matrix.of(Elements.of(x), rows, columns);
+    rungs
+        .product()
+        .multiply(
+            all.columns(from, to).transposed(),
+            all.columns(from, columns),
+            Optional.empty(),
+            Matrix.of(Elements.of(y), to - from, columns - from));
+    return y;
+  }
+
+  @Override
   public Tensor embed(Tensor ids, Tensor table, Scope scope) {
     Arguments.matrix("embed", "table", table);
     long count = ids.shape().elements();

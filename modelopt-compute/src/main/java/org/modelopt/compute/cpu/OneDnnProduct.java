@@ -156,12 +156,12 @@ final class OneDnnProduct implements MatrixProduct {
   }
 
   private boolean suits(Matrix a, Matrix b, Optional<Elements> bias, Matrix y) {
-    DType dtype = y.elements().dtype();
+    DType dtype = a.elements().dtype();
     return (dtype == DType.F32 || nativeBfloat16)
+        && (y.elements().dtype() == dtype || y.elements().dtype() == DType.F32)
         && b.rows() * b.columns() >= SMALL
-        && a.elements().dtype() == dtype
         && b.elements().dtype() == dtype
-        && bias.stream().allMatch(e -> e.dtype() == dtype && e.segment().isNative())
+        && bias.stream().allMatch(e -> e.dtype() == y.elements().dtype() && e.segment().isNative())
         && a.elements().segment().isNative()
         && b.elements().segment().isNative()
         && y.elements().segment().isNative()

@@ -296,6 +296,40 @@ public final class CudaBackend implements Backend {
     return y;
   }
 
+  @Override
+  public Tensor gram(Tensor x, int from, int to, Scope scope) {
+    Arguments.matrix("gram", "x", x);
+    Arguments.floats("gram", "x", x);
+    int rows = Math.toIntExact(x.shape().dim(0));
+    int columns = Math.toIntExact(x.shape().dim(1));
+    Arguments.range("gram", from, to, columns);
+    Tensor y = scope.allocate(DType.F32, Shape.of(to - from, columns - from));
+    if (rows == 0) {
+      clear(y);
+      return y;
+    }
+    device.makeCurrent();
+    // Column-major, x is xᵀ with columns of `columns` elements and the result its transpose.
+    long first = address(x) + x.dtype().byteSize(from);
+    cublas.multiply(
+        new Gemm(
+            false,
+            true,
+            columns - from,
+            to - from,
+            rows,
+            first,
+            columns,
+            first,
+            columns,
+            0,
+            address(y),
+            columns - from,
+            x.dtype(),
+            DType.F32));
+    return y;
+  }
+
   private void spread(Tensor bias, Tensor y, int columns) {
     long n = y.shape().elements();
     kernels("elementwise")
