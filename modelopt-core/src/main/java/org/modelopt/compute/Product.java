@@ -1,55 +1,52 @@
 package org.modelopt.compute;
 
-import java.lang.foreign.Arena;
 import java.util.Optional;
 import org.modelopt.tensor.DType;
 import org.modelopt.tensor.Tensor;
 
 /** Products of large matrices in host memory with float32 sums, as algorithms need them. */
 public interface Product {
+  /** Opens a scope for results. */
+  Scope openScope();
+
   /**
    * {@code x wᵀ}.
    *
    * @param x F32 {@code [t, k]}
    * @param w F32 {@code [n, k]}
-   * @param arena owner of the result
-   * @return F32 {@code [t, n]}
+   * @param scope owner of the result
+   * @return F32 {@code [t, n]} in host memory
    */
-  Tensor multiply(Tensor x, Tensor w, Arena arena);
+  Tensor multiply(Tensor x, Tensor w, Scope scope);
 
   /**
    * {@link Backend#gram}.
    *
    * @param x F32 or BF16 {@code [t, c]}
-   * @param arena owner of the result
-   * @return F32 {@code [to - from, c - from]}
+   * @param scope owner of the result
+   * @return F32 {@code [to - from, c - from]} in host memory
    */
-  Tensor gram(Tensor x, int from, int to, Arena arena);
+  Tensor gram(Tensor x, int from, int to, Scope scope);
 
   /** Products on the device of {@code backend}. */
   static Product on(Backend backend) {
     return new Product() {
       @Override
-      public Tensor multiply(Tensor x, Tensor w, Arena arena) {
-        try (Scope scope = backend.openScope()) {
-          Tensor left = backend.toDevice(x, DType.F32, scope);
-          Tensor right = backend.toDevice(w, DType.F32, scope);
-          return kept(backend.linear(left, right, Optional.empty(), scope), arena, scope);
-        }
+      public Scope openScope() {
+        return backend.openScope();
       }
 
       @Override
-      public Tensor gram(Tensor x, int from, int to, Arena arena) {
-        try (Scope scope = backend.openScope()) {
-          Tensor device = backend.toDevice(x, x.dtype(), scope);
-          return kept(backend.gram(device, from, to, scope), arena, scope);
-        }
+      public Tensor multiply(Tensor x, Tensor w, Scope scope) {
+        Tensor left = backend.toDevice(x, DType.F32, scope);
+        Tensor right = backend.toDevice(w, DType.F32, scope);
+        return backend.toHost(backend.linear(left, right, Optional.empty(), scope), scope);
       }
 
-      private Tensor kept(Tensor product, Arena arena, Scope scope) {
-        Tensor result = Tensor.allocate(arena, DType.F32, product.shape());
-        result.segment().copyFrom(backend.toHost(product, scope).segment());
-        return result;
+      @Override
+      public Tensor gram(Tensor x, int from, int to, Scope scope) {
+        Tensor device = backend.toDevice(x, x.dtype(), scope);
+        return backend.toHost(backend.gram(device, from, to, scope), scope);
       }
     };
   }

@@ -107,7 +107,9 @@ public final class ChannelScaling {
     for (int i = 0; i < errors.length; i++) {
       float[] factors = candidates.get(i);
       Matrix candidate =
-          quantize.apply(weight.scaleColumns(factors)).scaleColumns(reciprocals(factors));
+          quantize
+              .apply(weight.scaleColumns(factors, workers))
+              .scaleColumns(reciprocals(factors), workers);
       errors[i] = OutputError.of(weight, candidate, moment, product, workers);
     }
     return errors;

@@ -5,6 +5,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.Comparator;
 import java.util.stream.IntStream;
 import org.modelopt.compute.Product;
+import org.modelopt.compute.Scope;
 import org.modelopt.compute.Workers;
 import org.modelopt.statistics.SecondMoment;
 import org.modelopt.tensor.DType;
@@ -118,12 +119,13 @@ public final class Gptq implements AutoCloseable {
     for (int from = 0; from < d; from += ReversedCholesky.BLOCK) {
       int to = Math.min(d, from + ReversedCholesky.BLOCK);
       double[] square = square(factor, from, to);
-      try (Arena arena = Arena.ofShared()) {
+      try (Arena arena = Arena.ofShared();
+          Scope scope = product.openScope()) {
         Tensor earlier =
             from == 0
                 ? Tensor.allocate(arena, DType.F32, Shape.of(rows, to))
                 : product.multiply(
-                    block(errors, rows, d, from, arena), factor.above(from, to, arena), arena);
+                    block(errors, rows, d, from, arena), factor.above(from, to, arena), scope);
         int first = from;
         workers.forRange(
             rows,

@@ -268,10 +268,11 @@ final class GroupScaling {
               Weights.open(model, member.linear(), pass, arena), DType.F32, pass, arena);
       for (int i = 0; i < losses.length; i++) {
         float[] noise = noise(rows, candidates.get(i), spec);
-        try (Arena one = Arena.ofShared()) {
+        try (Arena one = Arena.ofShared();
+            Scope scope = product.openScope()) {
           Tensor errors =
               product.multiply(
-                  new Matrix(rows.rows(), rows.columns(), noise).toTensor(one), weight, one);
+                  new Matrix(rows.rows(), rows.columns(), noise).toTensor(one), weight, scope);
           losses[i] += sumOfSquares(errors) / rows.rows();
         }
       }
@@ -280,7 +281,7 @@ final class GroupScaling {
 
   /** {@code (Q(x / s) - x / s) s} for the rows x. */
   private float[] noise(Matrix rows, float[] factors, QuantSpec spec) {
-    float[] divided = rows.scaleColumns(ChannelScaling.reciprocals(factors)).values();
+    float[] divided = rows.scaleColumns(ChannelScaling.reciprocals(factors), workers).values();
     try (Arena arena = Arena.ofShared();
         Scope scope = pass.backend().openScope()) {
       Tensor x =
@@ -309,8 +310,7 @@ final class GroupScaling {
 
   private static double sumOfSquares(Tensor tensor) {
     double sum = 0;
-    for (long i = 0; i < tensor.shape().elements(); i++) {
-      float value = tensor.getFloat(i);
+    for (float value : tensor.toFloats()) {
       sum += (double) value * value;
     }
     return sum;

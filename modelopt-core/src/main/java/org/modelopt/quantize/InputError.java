@@ -61,9 +61,9 @@ final class InputError {
         noise[i] -= x.getFloat(i);
       }
       Product product = Product.on(pass.backend());
-      double signal = sumOfSquares(product.multiply(x, weight, arena));
+      double signal = sumOfSquares(product.multiply(x, weight, scope));
       double error =
-          sumOfSquares(product.multiply(Tensor.ofFloats(arena, x.shape(), noise), weight, arena));
+          sumOfSquares(product.multiply(Tensor.ofFloats(arena, x.shape(), noise), weight, scope));
       return signal == 0 ? 0 : error / signal;
     }
   }
@@ -89,8 +89,7 @@ final class InputError {
 
   private static double sumOfSquares(Tensor tensor) {
     double sum = 0;
-    for (long i = 0; i < tensor.shape().elements(); i++) {
-      float value = tensor.getFloat(i);
+    for (float value : tensor.toFloats()) {
       sum += (double) value * value;
     }
     return sum;

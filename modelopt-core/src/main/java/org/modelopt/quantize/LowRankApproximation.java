@@ -5,6 +5,7 @@ import java.util.Random;
 import org.apache.commons.math3.linear.Array2DRowRealMatrix;
 import org.apache.commons.math3.linear.EigenDecomposition;
 import org.modelopt.compute.Product;
+import org.modelopt.compute.Scope;
 import org.modelopt.compute.Workers;
 import org.modelopt.decision.LowRankBranch;
 import org.modelopt.job.Pass;
@@ -54,12 +55,15 @@ final class LowRankApproximation {
     for (int i = 0; i < q.values().length; i++) {
       q.values()[i] = (float) random.nextGaussian();
     }
-    q = orthonormal(product.multiply(q.toTensor(arena), w, arena), workers);
-    for (int i = 0; i < ITERATIONS; i++) {
-      q = orthonormal(product.multiply(q.toTensor(arena), transposed, arena), workers);
-      q = orthonormal(product.multiply(q.toTensor(arena), w, arena), workers);
+    Matrix b;
+    try (Scope scope = product.openScope()) {
+      q = orthonormal(product.multiply(q.toTensor(arena), w, scope), workers);
+      for (int i = 0; i < ITERATIONS; i++) {
+        q = orthonormal(product.multiply(q.toTensor(arena), transposed, scope), workers);
+        q = orthonormal(product.multiply(q.toTensor(arena), w, scope), workers);
+      }
+      b = Matrix.copyOf(product.multiply(q.toTensor(arena), transposed, scope), workers);
     }
-    Matrix b = Matrix.copyOf(product.multiply(q.toTensor(arena), transposed, arena), workers);
     double[][] vectors = leading(b, kept);
     Matrix up = Matrix.zeros(out, kept);
     Matrix down = Matrix.zeros(kept, in);

@@ -60,14 +60,19 @@ public record Matrix(int rows, int columns, float[] values) {
   }
 
   /** A copy with column j multiplied by {@code factors[j]}. */
-  public Matrix scaleColumns(float[] factors) {
-    float[] scaled = values.clone();
-    for (int row = 0; row < rows; row++) {
-      int base = row * columns;
-      for (int j = 0; j < columns; j++) {
-        scaled[base + j] *= factors[j];
-      }
-    }
+  public Matrix scaleColumns(float[] factors, Workers workers) {
+    float[] scaled = new float[values.length];
+    workers.forRange(
+        rows,
+        ROWS_PER_TASK,
+        (from, to) -> {
+          for (int row = (int) from; row < to; row++) {
+            int base = row * columns;
+            for (int j = 0; j < columns; j++) {
+              scaled[base + j] = values[base + j] * factors[j];
+            }
+          }
+        });
     return new Matrix(rows, columns, scaled);
   }
 }

@@ -6,6 +6,8 @@ import org.modelopt.statistics.SecondMoment;
 
 /** The output error of a changed weight, from the second moment of its inputs. */
 public final class OutputError {
+  private static final int ROWS_PER_TASK = 16;
+
   private OutputError() {}
 
   /** {@code tr((W - Ŵ) H (W - Ŵ)ᵀ)}: the squared error of all outputs over all tokens seen. */
@@ -22,9 +24,15 @@ public final class OutputError {
   public static double[] ofRows(
       Matrix weight, Matrix candidate, SecondMoment moment, Product product, Workers workers) {
     float[] deltas = new float[weight.values().length];
-    for (int i = 0; i < deltas.length; i++) {
-      deltas[i] = weight.values()[i] - candidate.values()[i];
-    }
+    workers.forRange(
+        weight.rows(),
+        ROWS_PER_TASK,
+        (from, to) -> {
+          int end = (int) to * weight.columns();
+          for (int i = (int) from * weight.columns(); i < end; i++) {
+            deltas[i] = weight.values()[i] - candidate.values()[i];
+          }
+        });
     return moment.quadratics(deltas, weight.rows(), product, workers);
   }
 }

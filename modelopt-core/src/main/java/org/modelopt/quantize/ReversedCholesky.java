@@ -3,6 +3,7 @@ package org.modelopt.quantize;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import org.modelopt.compute.Product;
+import org.modelopt.compute.Scope;
 import org.modelopt.compute.Workers;
 import org.modelopt.statistics.SecondMoment;
 import org.modelopt.tensor.DType;
@@ -93,8 +94,10 @@ final class ReversedCholesky implements AutoCloseable {
     for (int b = panels.length - 1; b >= 0; b--) {
       int from = b * BLOCK;
       int to = Math.min(size, from + BLOCK);
-      try (Arena temporary = Arena.ofShared()) {
-        Tensor later = to < size ? contribution(from, to, product, temporary) : null;
+      try (Arena temporary = Arena.ofShared();
+          Scope scope = product.openScope()) {
+        Tensor later =
+            to < size ? contribution(from, to, product, temporary, scope) : null;
         int width = to - from;
         float[] rest = new float[to * width]; // what is left of H in this block of columns
         workers.forRange(
@@ -136,16 +139,16 @@ final class ReversedCholesky implements AutoCloseable {
   }
 
   /** {@code R[0:to, to:] R[from:to, to:]ᵀ}. */
-  private Tensor contribution(int from, int to, Product product, Arena arena) {
+  private Tensor contribution(int from, int to, Product product, Arena owner, Scope scope) {
     int depth = size - to;
-    Tensor left = Tensor.allocate(arena, DType.F32, Shape.of(to, depth));
+    Tensor left = Tensor.allocate(owner, DType.F32, Shape.of(to, depth));
     for (int i = 0; i < to; i++) {
       int first = i / BLOCK * BLOCK;
       long start = ((long) (i - first) * (size - first) + to - first) * 4;
       MemorySegment.copy(
           panels[i / BLOCK].segment(), start, left.segment(), (long) i * depth * 4, depth * 4L);
     }
-    return product.multiply(left, left.rows(from, to), arena);
+    return product.multiply(left, left.rows(from, to), scope);
   }
 
   /** The upper factor of the square on the diagonal; empty if it is not positive definite. */

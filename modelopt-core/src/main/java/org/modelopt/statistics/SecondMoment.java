@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.stream.IntStream;
 import org.modelopt.compute.Product;
+import org.modelopt.compute.Scope;
 import org.modelopt.compute.Workers;
 import org.modelopt.tensor.DType;
 import org.modelopt.tensor.Shape;
@@ -111,8 +112,8 @@ public final class SecondMoment implements AutoCloseable {
   private void multiply(Tensor rows, Product product, Workers workers) {
     for (int b = 0; b < panels.length; b++) {
       int from = b * PANEL;
-      try (Arena one = Arena.ofShared()) {
-        Tensor sums = product.gram(rows, from, Math.min(channels, from + PANEL), one);
+      try (Scope scope = product.openScope()) {
+        Tensor sums = product.gram(rows, from, Math.min(channels, from + PANEL), scope);
         add(panels[b], sums, true, workers);
       }
     }
@@ -253,13 +254,20 @@ public final class SecondMoment implements AutoCloseable {
       int first = b * PANEL;
       int tail = channels - first;
       int width = Math.min(PANEL, tail);
-      try (Arena temporary = Arena.ofShared()) {
+      try (Arena temporary = Arena.ofShared();
+          Scope scope = product.openScope()) {
         Tensor d = Tensor.allocate(temporary, DType.F32, Shape.of(rows, tail));
-        for (int r = 0; r < rows; r++) {
-          MemorySegment.copy(
-              deltas, r * channels + first, d.segment(), Tensor.FLOAT, (long) r * tail * 4, tail);
-        }
-        Tensor images = product.multiply(d, panels[b], temporary);
+        workers.forRange(
+            rows,
+            ROWS_PER_TASK,
+            (from, to) -> {
+              for (long r = from; r < to; r++) {
+                int start = Math.toIntExact(r * channels + first);
+                MemorySegment.copy(
+                    deltas, start, d.segment(), Tensor.FLOAT, r * tail * 4, tail);
+              }
+            });
+        Tensor images = product.multiply(d, panels[b], scope);
         workers.forRange(
             rows,
             ROWS_PER_TASK,

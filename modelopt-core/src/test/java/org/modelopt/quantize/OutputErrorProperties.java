@@ -71,8 +71,8 @@ class OutputErrorProperties {
         float[] factors = candidates.get(i);
         Matrix other =
             quantize
-                .apply(weight.scaleColumns(factors))
-                .scaleColumns(ChannelScaling.reciprocals(factors));
+                .apply(weight.scaleColumns(factors, workers))
+                .scaleColumns(ChannelScaling.reciprocals(factors), workers);
         double direct = 0;
         for (int row = 0; row < ROWS; row++) {
           direct += direct(weight, other, x, row, 0, columns);

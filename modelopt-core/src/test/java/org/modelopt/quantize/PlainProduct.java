@@ -2,6 +2,7 @@ package org.modelopt.quantize;
 
 import java.lang.foreign.Arena;
 import org.modelopt.compute.Product;
+import org.modelopt.compute.Scope;
 import org.modelopt.compute.Workers;
 import org.modelopt.statistics.SecondMoment;
 import org.modelopt.tensor.DType;
@@ -15,11 +16,28 @@ final class PlainProduct implements Product {
   private PlainProduct() {}
 
   @Override
-  public Tensor multiply(Tensor x, Tensor w, Arena arena) {
+  public Scope openScope() {
+    return new Scope() {
+      private final Arena arena = Arena.ofShared();
+
+      @Override
+      public Tensor allocate(DType dtype, Shape shape) {
+        return Tensor.allocate(arena, dtype, shape);
+      }
+
+      @Override
+      public void close() {
+        arena.close();
+      }
+    };
+  }
+
+  @Override
+  public Tensor multiply(Tensor x, Tensor w, Scope scope) {
     int t = (int) x.shape().dim(0);
     int n = (int) w.shape().dim(0);
     int k = (int) x.shape().dim(1);
-    Tensor product = Tensor.allocate(arena, DType.F32, Shape.of(t, n));
+    Tensor product = scope.allocate(DType.F32, Shape.of(t, n));
     for (int i = 0; i < t; i++) {
       for (int j = 0; j < n; j++) {
         double sum = 0;
@@ -33,10 +51,10 @@ final class PlainProduct implements Product {
   }
 
   @Override
-  public Tensor gram(Tensor x, int from, int to, Arena arena) {
+  public Tensor gram(Tensor x, int from, int to, Scope scope) {
     int t = (int) x.shape().dim(0);
     int c = (int) x.shape().dim(1);
-    Tensor product = Tensor.allocate(arena, DType.F32, Shape.of(to - from, c - from));
+    Tensor product = scope.allocate(DType.F32, Shape.of(to - from, c - from));
     for (int i = from; i < to; i++) {
       for (int j = from; j < c; j++) {
         double sum = 0;
