@@ -96,8 +96,7 @@ final class ReversedCholesky implements AutoCloseable {
       int to = Math.min(size, from + BLOCK);
       try (Arena temporary = Arena.ofShared();
           Scope scope = product.openScope()) {
-        Tensor later =
-            to < size ? contribution(from, to, product, temporary, scope) : null;
+        Tensor later = to < size ? contribution(from, to, product, temporary, scope) : null;
         int width = to - from;
         float[] rest = new float[to * width]; // what is left of H in this block of columns
         workers.forRange(

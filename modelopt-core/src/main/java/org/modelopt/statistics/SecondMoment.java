@@ -263,8 +263,7 @@ public final class SecondMoment implements AutoCloseable {
             (from, to) -> {
               for (long r = from; r < to; r++) {
                 int start = Math.toIntExact(r * channels + first);
-                MemorySegment.copy(
-                    deltas, start, d.segment(), Tensor.FLOAT, r * tail * 4, tail);
+                MemorySegment.copy(deltas, start, d.segment(), Tensor.FLOAT, r * tail * 4, tail);
               }
             });
         Tensor images = product.multiply(d, panels[b], scope);

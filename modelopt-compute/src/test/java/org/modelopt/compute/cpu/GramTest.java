@@ -39,7 +39,12 @@ class GramTest {
 
   @ParameterizedTest
   @CsvSource({
-    "SCALAR, F32", "SCALAR, BF16", "VECTOR, F32", "VECTOR, BF16", "ONEDNN, F32", "ONEDNN, BF16"
+    "SCALAR, F32",
+    "SCALAR, BF16",
+    "VECTOR, F32",
+    "VECTOR, BF16",
+    "ONEDNN, F32",
+    "ONEDNN, BF16"
   })
   void productsOfColumnsHaveFloat32Sums(Rung rung, DType dtype) {
     try (CpuBackend backend = open(rung, 2);

@@ -122,8 +122,10 @@ class CudaBackendTest {
   void secondMoments(Precision precision) {
     // Sums are float32 in both types; 300 terms as above.
     for (int from : new int[] {0, 40}) {
-      float[] expected = run(cpu, precision, in -> in.backend.gram(in.random(1, 300, 45), from, 45, in.scope));
-      float[] actual = run(gpu, precision, in -> in.backend.gram(in.random(1, 300, 45), from, 45, in.scope));
+      float[] expected =
+          run(cpu, precision, in -> in.backend.gram(in.random(1, 300, 45), from, 45, in.scope));
+      float[] actual =
+          run(gpu, precision, in -> in.backend.gram(in.random(1, 300, 45), from, 45, in.scope));
       assertArrayEquals(expected, actual, 40 * 0x1p-23f * 300);
     }
   }
