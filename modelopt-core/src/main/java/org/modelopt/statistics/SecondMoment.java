@@ -36,10 +36,8 @@ public final class SecondMoment implements AutoCloseable {
   private final Arena arena = Arena.ofShared();
   private final int channels;
   private final Tensor[] panels;
-  private Arena gathering = arena;
-  private Optional<Tensor> gathered = Optional.empty(); // [capacity, channels] of waiting tokens
+  private Optional<Waiting> waiting = Optional.empty();
   private final int capacity;
-  private int waiting;
   private long tokens;
 
   /** Nothing seen yet. */
@@ -75,41 +73,34 @@ public final class SecondMoment implements AutoCloseable {
       throw new IllegalArgumentException(
           "rows of %s are not of %d channels".formatted(x, channels));
     }
-    if (gathered.isPresent() && gathered.get().dtype() != x.dtype()) {
+    if (waiting.isPresent() && waiting.get().rows.dtype() != x.dtype()) {
       finish(product, workers);
     }
-    Tensor rows = gathered.orElseGet(() -> gather(x.dtype()));
+    Waiting tokensOfX = waiting.orElseGet(() -> new Waiting(x.dtype(), capacity, channels));
+    waiting = Optional.of(tokensOfX);
     for (long t = 0; t < count; ) {
-      long step = Math.min(count - t, capacity - waiting);
-      rows.rows(waiting, waiting + step).segment().copyFrom(x.rows(t, t + step).segment());
-      waiting += (int) step;
-      t += step;
-      if (waiting == capacity) {
-        multiply(rows, product, workers);
+      t += tokensOfX.take(x, t);
+      if (tokensOfX.count == capacity) {
+        multiply(tokensOfX, product, workers);
       }
     }
     tokens += count;
   }
 
-  private Tensor gather(DType dtype) {
-    gathering = Arena.ofShared();
-    Tensor rows = Tensor.allocate(gathering, dtype, Shape.of(capacity, channels));
-    gathered = Optional.of(rows);
-    return rows;
-  }
-
   /** Multiplies the tokens that wait; to be called after the last token. */
   public void finish(Product product, Workers workers) {
-    if (gathered.isPresent()) {
-      if (waiting > 0) {
-        multiply(gathered.get().rows(0, waiting), product, workers);
+    if (waiting.isPresent()) {
+      try (Waiting last = waiting.get()) {
+        waiting = Optional.empty();
+        if (last.count > 0) {
+          multiply(last, product, workers);
+        }
       }
-      gathered = Optional.empty();
-      gathering.close();
     }
   }
 
-  private void multiply(Tensor rows, Product product, Workers workers) {
+  private void multiply(Waiting gathered, Product product, Workers workers) {
+    Tensor rows = gathered.rows.rows(0, gathered.count);
     for (int b = 0; b < panels.length; b++) {
       int from = b * PANEL;
       try (Scope scope = product.openScope()) {
@@ -117,7 +108,33 @@ public final class SecondMoment implements AutoCloseable {
         add(panels[b], sums, true, workers);
       }
     }
-    waiting = 0;
+    gathered.count = 0;
+  }
+
+  /** Tokens that are multiplied together. */
+  private static final class Waiting implements AutoCloseable {
+    private final Arena arena = Arena.ofShared();
+    private final Tensor rows; // [capacity, channels]
+    private int count;
+
+    Waiting(DType dtype, int capacity, int channels) {
+      this.rows = Tensor.allocate(arena, dtype, Shape.of(capacity, channels));
+    }
+
+    /** Copies rows of {@code x} from {@code first} on until all are here or no more fit. */
+    long take(Tensor x, long first) {
+      long step = Math.min(x.shape().rows() - first, rows.shape().rows() - count);
+      rows.rows(count, count + step)
+          .segment()
+          .copyFrom(x.rows(first, first + step).segment());
+      count += (int) step;
+      return step;
+    }
+
+    @Override
+    public void close() {
+      arena.close();
+    }
   }
 
   /** Adds to a panel; the products of its first square count half. */
@@ -162,8 +179,9 @@ public final class SecondMoment implements AutoCloseable {
   }
 
   private void requireFinished() {
-    if (waiting > 0) {
-      throw new IllegalStateException(waiting + " tokens wait to be multiplied");
+    if (waiting.isPresent()) {
+      throw new IllegalStateException(
+          waiting.get().count + " tokens wait to be multiplied; call finish");
     }
   }
 
@@ -305,9 +323,7 @@ public final class SecondMoment implements AutoCloseable {
 
   @Override
   public void close() {
-    if (gathered.isPresent()) {
-      gathering.close();
-    }
+    waiting.ifPresent(Waiting::close);
     arena.close();
   }
 }
