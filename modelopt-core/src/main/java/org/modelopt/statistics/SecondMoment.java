@@ -124,9 +124,7 @@ public final class SecondMoment implements AutoCloseable {
     /** Copies rows of {@code x} from {@code first} on until all are here or no more fit. */
     long take(Tensor x, long first) {
       long step = Math.min(x.shape().rows() - first, rows.shape().rows() - count);
-      rows.rows(count, count + step)
-          .segment()
-          .copyFrom(x.rows(first, first + step).segment());
+      rows.rows(count, count + step).segment().copyFrom(x.rows(first, first + step).segment());
       count += (int) step;
       return step;
     }
