@@ -17,19 +17,7 @@ final class PlainProduct implements Product {
 
   @Override
   public Scope openScope() {
-    return new Scope() {
-      private final Arena arena = Arena.ofShared();
-
-      @Override
-      public Tensor allocate(DType dtype, Shape shape) {
-        return Tensor.allocate(arena, dtype, shape);
-      }
-
-      @Override
-      public void close() {
-        arena.close();
-      }
-    };
+    return new ArenaScope();
   }
 
   @Override
@@ -74,5 +62,19 @@ final class PlainProduct implements Product {
     moment.add(x.toTensor(Arena.ofAuto()), INSTANCE, workers);
     moment.finish(INSTANCE, workers);
     return moment;
+  }
+
+  private static final class ArenaScope implements Scope {
+    private final Arena arena = Arena.ofShared();
+
+    @Override
+    public Tensor allocate(DType dtype, Shape shape) {
+      return Tensor.allocate(arena, dtype, shape);
+    }
+
+    @Override
+    public void close() {
+      arena.close();
+    }
   }
 }
