@@ -18,7 +18,6 @@ public final class Arguments {
     }
   }
 
-  /** Elements of F32 or BF16. */
   /** Columns {@code from} to {@code to}, at least one, of {@code columns}. */
   public static void range(String operation, int from, int to, long columns) {
     if (from < 0 || to <= from || to > columns) {
@@ -27,6 +26,7 @@ public final class Arguments {
     }
   }
 
+  /** Elements of F32 or BF16. */
   public static void floats(String operation, String name, Tensor tensor) {
     if (tensor.dtype() != DType.F32 && tensor.dtype() != DType.BF16) {
       throw wrong(operation, name, tensor, "of F32 or BF16");
