@@ -48,7 +48,12 @@ public final class Main {
 
   /** Runs the command and ends the process with its exit code. */
   public static void main(String[] args) {
-    System.exit(execute(commandLine(), args));
+    System.exit(run(args));
+  }
+
+  /** Runs the command within a program and gives its exit code. */
+  public static int run(String... args) {
+    return execute(commandLine(), args);
   }
 
   /** Runs the command with these arguments and those that recipes add; gives its exit code. */

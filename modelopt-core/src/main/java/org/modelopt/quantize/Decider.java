@@ -250,6 +250,9 @@ final class Decider {
       List<LinearReport> reports) {
     Map<QuantSpec, Float> largest = new HashMap<>();
     for (PlannedLinear member : quantized(group)) {
+      if (!member.weight().orElseThrow().scaleFormat().hasGlobalScale()) {
+        continue;
+      }
       try (Arena one = Arena.ofShared()) {
         Tensor weight = changed(member.linear(), changes(group, member.linear(), folding), one);
         float amax = pass.quantizer(QuantSpec.FP8).amax(weight, one).getFloat(0);
@@ -271,7 +274,7 @@ final class Decider {
       QuantSpec spec = member.weight().get();
       try (Arena one = Arena.ofShared()) {
         Tensor weight = changed(linear, changes, one);
-        float amax = Objects.requireNonNull(largest.get(spec));
+        float amax = largest.getOrDefault(spec, 0f); // of no matter without a global scale
         WeightDecider.Decided decided =
             weights.decide(
                 linear,

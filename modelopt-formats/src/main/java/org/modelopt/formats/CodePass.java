@@ -159,7 +159,39 @@ final class CodePass {
     roundStrip(grid, strip, row, column, into);
   }
 
+  /**
+   * What encoding and decoding part of a row does, added to {@code sums} as {@link
+   * Kernels#differences} does it.
+   *
+   * @param reach elements beyond it, in steps of the format, are counted
+   */
+  void measurePart(
+      Grid grid,
+      Strip strip,
+      long row,
+      long from,
+      long to,
+      Scales scales,
+      float reach,
+      double[] sums) {
+    for (long column = from; column < to; column += Strip.CAPACITY) {
+      grid.place(strip, column, (int) Math.min(Strip.CAPACITY, to - column));
+      readDivisors(strip, scales, grid.group(row, column));
+      roundStrip(grid, strip, row, column);
+      Matrix x = grid.x();
+      System.arraycopy(strip.x, 0, strip.y, 0, strip.n());
+      kernels.load(strip, x.dtype(), x.segment(), x.byteOffset(row, column));
+      kernels.differences(strip, reach / encoding.stepsPerScale(), sums);
+    }
+  }
+
   private void roundStrip(Grid grid, Strip strip, long row, long column, Matrix into) {
+    roundStrip(grid, strip, row, column);
+    kernels.store(strip, into.dtype(), into.segment(), into.byteOffset(row, column));
+  }
+
+  /** Leaves what encoding and decoding makes of the elements in {@code strip.x}. */
+  private void roundStrip(Grid grid, Strip strip, long row, long column) {
     Matrix x = grid.x();
     float amax = kernels.load(strip, x.dtype(), x.segment(), x.byteOffset(row, column));
     boolean finite = amax <= Float.MAX_VALUE;
@@ -174,7 +206,6 @@ final class CodePass {
       strip.divisor[0] = divisor;
       SCALAR.decode(encoding, strip);
     }
-    kernels.store(strip, into.dtype(), into.segment(), into.byteOffset(row, column));
   }
 
   /** Whether a part is longer than a strip and has only one divisor, which is read then. */

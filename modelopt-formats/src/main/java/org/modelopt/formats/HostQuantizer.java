@@ -8,6 +8,7 @@ import org.modelopt.formats.codec.ScaleRules;
 import org.modelopt.formats.internal.Kernels;
 import org.modelopt.formats.internal.Strip;
 import org.modelopt.numeric.Conversion;
+import org.modelopt.numeric.Granularity;
 import org.modelopt.numeric.Matrix;
 import org.modelopt.numeric.QuantSpec;
 import org.modelopt.numeric.QuantizedTensor;
@@ -237,6 +238,35 @@ final class HostQuantizer implements Quantizer {
         Strip.CAPACITY,
         (strip, row, from, to) ->
             codePass.decodePart(grid, strip, row, from, to, quantized.scales(), quantized.codes()));
+  }
+
+  @Override
+  public Optional<RoundTrip> roundTrip(Matrix x, Scales scales, float slack) {
+    Checks.scales(spec, x, scales);
+    boolean counts =
+        !(spec.granularity() instanceof Granularity.PerTensor) && scales.zeroPoints().isEmpty();
+    float reach = counts ? spec.format().maxFinite() * slack : Float.POSITIVE_INFINITY;
+    Grid grid = Grid.of(x, spec.granularity()).flattened(8);
+    long rows = grid.x().rows();
+    long columns = grid.x().columns();
+    long perRow = Pieces.partsPerRow(columns, Strip.CAPACITY);
+    // One for each part and added in their order, so that threads change nothing.
+    double[][] parts = new double[Math.toIntExact(rows * perRow)][3];
+    pieces.forParts(
+        rows,
+        columns,
+        Strip.CAPACITY,
+        (strip, row, from, to) -> {
+          int part = Math.toIntExact(row * perRow + Pieces.partOf(from, Strip.CAPACITY));
+          codePass.measurePart(grid, strip, row, from, to, scales, reach, parts[part]);
+        });
+    double[] sums = new double[3];
+    for (double[] part : parts) {
+      for (int i = 0; i < sums.length; i++) {
+        sums[i] += part[i];
+      }
+    }
+    return Optional.of(new RoundTrip(sums[0], sums[1], (long) sums[2]));
   }
 
   @Override

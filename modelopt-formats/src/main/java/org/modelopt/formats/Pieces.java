@@ -34,6 +34,20 @@ final class Pieces {
     this.strips = strips;
   }
 
+  private static long partColumns(int multiple) {
+    return TASK / multiple * multiple;
+  }
+
+  /** Into how many parts {@link #forParts} cuts a row. */
+  static long partsPerRow(long columns, int multiple) {
+    return Math.ceilDiv(columns, partColumns(multiple));
+  }
+
+  /** Which part of its row begins with column {@code from}. */
+  static long partOf(long from, int multiple) {
+    return from / partColumns(multiple);
+  }
+
   /**
    * Runs {@code task} over all rows, long ones in parts.
    *
@@ -43,8 +57,8 @@ final class Pieces {
     if (rows == 0 || columns == 0) {
       return;
     }
-    long part = TASK / multiple * multiple;
-    long partsPerRow = Math.ceilDiv(columns, part);
+    long part = partColumns(multiple);
+    long partsPerRow = partsPerRow(columns, multiple);
     long partsPerTask = Math.max(1, TASK / Math.min(columns, part));
     forIndices(
         rows * partsPerRow,

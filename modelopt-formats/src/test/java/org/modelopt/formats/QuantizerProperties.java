@@ -8,6 +8,7 @@ import java.lang.foreign.Arena;
 import java.util.Arrays;
 import net.jqwik.api.Arbitraries;
 import net.jqwik.api.Arbitrary;
+import net.jqwik.api.Example;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.Provide;
@@ -43,6 +44,46 @@ class QuantizerProperties {
       for (float value : Converted.roundTrip(Converted.quantizer(spec), x, arena)) {
         assertTrue(Float.isFinite(value));
       }
+    }
+  }
+
+  @Property(tries = 150)
+  void errorsAreThoseOfTheValuesOfCodes(
+      @ForAll("specs") QuantSpec spec, @ForAll("shapes") Shape shape, @ForAll long seed) {
+    try (Arena arena = Arena.ofConfined()) {
+      Tensor x = Data.normal(arena, shape, seed, 0);
+      Quantizer quantizer = Converted.quantizer(spec);
+      Scales scales = quantizer.scales(x, arena);
+      float[] values =
+          Converted.values(quantizer, quantizer.quantize(x, scales, arena), arena);
+      Quantizer.RoundTrip found =
+          quantizer.roundTrip(Matrix.of(x), scales, 0.5f).orElseThrow();
+      double error = 0;
+      double square = 0;
+      for (int i = 0; i < values.length; i++) {
+        double element = x.getFloat(i);
+        error += (element - values[i]) * (element - values[i]);
+        square += element * element;
+      }
+      assertEquals(error, found.error(), 1e-12 * square);
+      assertEquals(square, found.square(), 1e-12 * square);
+    }
+  }
+
+  /** Of ascending integers under one scale per row, those beyond half the largest. */
+  @Example
+  void largeElementsAreCounted() {
+    try (Arena arena = Arena.ofConfined()) {
+      Tensor x = Tensor.allocate(arena, DType.F32, Shape.of(2, 101));
+      for (int i = 0; i < 202; i++) {
+        x.segment().setAtIndex(Tensor.FLOAT, i, i < 101 ? i : -3f * (i - 101));
+      }
+      Quantizer quantizer = Converted.quantizer(QuantSpec.INT8_PER_CHANNEL);
+      Scales scales = quantizer.scales(x, arena);
+      assertEquals(100, quantizer.roundTrip(Matrix.of(x), scales, 0.501f).orElseThrow().beyond());
+      Quantizer whole = Converted.quantizer(QuantSpec.INT8);
+      Scales one = whole.scales(x, arena);
+      assertEquals(0, whole.roundTrip(Matrix.of(x), one, 0.501f).orElseThrow().beyond());
     }
   }
 

@@ -106,6 +106,10 @@ class RungProperties {
       plain.dequantize(expected, rounded);
       Tensor simulated = fast.fakeQuantize(x, scales, new HostScope(arena));
       assertArrayEquals(Data.bytes(rounded), Data.bytes(simulated), "fake quantization");
+
+      Matrix whole = Matrix.of(x);
+      assertEquals(
+          plain.roundTrip(whole, scales, 0.99f), fast.roundTrip(whole, scales, 0.99f), "errors");
     }
   }
 

@@ -1,14 +1,15 @@
 package org.modelopt.benchmarks.exports;
 
+import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.PrintStream;
-import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -20,17 +21,21 @@ import java.util.stream.Stream;
 import org.modelopt.cli.Main;
 
 /**
- * Times {@code modelopt convert}, each conversion in a process of its own, against the time of
- * copying the input and then writing as many bytes as the output has; with the peak of resident
- * memory as the kernel counts it (Linux). Page cache warm: everything runs once before it counts,
- * the best of the rounds is printed.
+ * Times {@code modelopt convert}, each conversion in a process of its own and once more in the same
+ * process, where the loops are compiled, against the time of copying the input and then writing as
+ * many bytes as the output has; with the peak of resident memory as the kernel counts it (Linux).
+ * Page cache warm: everything runs once before it counts, the best of the rounds is printed.
  *
  * <p>Arguments: checkpoint (of {@code RandomLlama}, 20 layers make 2 GB), directory to write to,
- * rounds, threads.
+ * rounds, threads, and conversions by their titles, or none for all.
  */
 public final class ConversionBenchmark {
   private static final int BUFFER = 1 << 20;
   private static final Pattern PEAK = Pattern.compile("VmHWM:\\s+(\\d+) kB");
+  private static final Pattern RUN = Pattern.compile("(?m)^again (\\d+) peak (\\d+)$");
+
+  /** What a process said. */
+  private record Run(double seconds, double again, long peak) {}
 
   private final PrintStream out = System.out;
   private final Path checkpoint;
@@ -45,24 +50,34 @@ public final class ConversionBenchmark {
     this.threads = threads;
   }
 
-  /** Prints the table, or, given "convert" first, runs that conversion and says its peak. */
+  /** Prints the table, or, given a directory and "convert", runs that conversion twice. */
   public static void main(String[] args) throws IOException, InterruptedException {
-    if (args[0].equals("convert")) {
-      Runtime.getRuntime().addShutdownHook(new Thread(ConversionBenchmark::sayPeak));
-      Main.main(args);
+    if (args[1].equals("convert")) {
+      twice(Path.of(args[0]), Arrays.copyOfRange(args, 1, args.length));
       return;
     }
     new ConversionBenchmark(Path.of(args[0]), Path.of(args[1]), Integer.parseInt(args[2]), args[3])
-        .run();
+        .run(List.of(args).subList(4, args.length));
   }
 
-  private static void sayPeak() {
-    try {
-      Matcher peak = PEAK.matcher(Files.readString(Path.of("/proc/self/status")));
-      System.out.println("peak " + (peak.find() ? peak.group(1) : "0"));
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
+  /** Leaves the output of the first time, and says how long the second took, and the peak. */
+  private static void twice(Path directory, String[] args) throws IOException {
+    List<String> command = new ArrayList<>(List.of(args));
+    command.addAll(List.of("--out", directory.resolve("converted").toString()));
+    if (Main.run(command.toArray(String[]::new)) != 0) {
+      System.exit(1);
     }
+    System.out.println("first");
+    Path second = directory.resolve("again");
+    command.set(command.size() - 1, second.toString());
+    long start = System.nanoTime();
+    if (Main.run(command.toArray(String[]::new)) != 0) {
+      System.exit(1);
+    }
+    long millis = (System.nanoTime() - start) / 1_000_000;
+    delete(second);
+    Matcher peak = PEAK.matcher(Files.readString(Path.of("/proc/self/status")));
+    System.out.printf("again %d peak %s%n", millis, peak.find() ? peak.group(1) : "0");
   }
 
   /** Options of each conversion by its title. */
@@ -77,48 +92,53 @@ public final class ConversionBenchmark {
     return all;
   }
 
-  private void run() throws IOException, InterruptedException {
+  private void run(List<String> titles) throws IOException, InterruptedException {
     long input = bytes(checkpoint);
     out.printf(
         Locale.ROOT,
         "input %,d bytes, %s threads, best of %d after one%n%n"
-            + "| conversion | bytes | seconds | copying | of copying | peak MB |%n"
-            + "|---|---|---|---|---|---|%n",
+            + "| conversion | bytes | copying | seconds | of copying | again | of copying "
+            + "| peak MB |%n|---|---|---|---|---|---|---|---|%n",
         input,
         threads,
         rounds);
     for (var conversion : conversions().entrySet()) {
-      double best = Double.POSITIVE_INFINITY;
+      if (!titles.isEmpty() && !titles.contains(conversion.getKey())) {
+        continue;
+      }
+      Run best = new Run(Double.POSITIVE_INFINITY, Double.POSITIVE_INFINITY, 0);
       double copying = Double.POSITIVE_INFINITY;
-      long peak = 0;
       long written = 0;
       for (int round = 0; round <= rounds; round++) {
         Path target = directory.resolve("converted");
-        long start = System.nanoTime();
-        peak = Math.max(peak, convert(conversion.getValue(), target));
-        double seconds = (System.nanoTime() - start) / 1e9;
+        Run run = convert(conversion.getValue(), target);
         written = bytes(target);
         delete(target);
         double copied = copy(written);
         if (round > 0) {
-          best = Math.min(best, seconds);
+          best =
+              new Run(
+                  Math.min(best.seconds, run.seconds),
+                  Math.min(best.again, run.again),
+                  Math.max(best.peak, run.peak));
           copying = Math.min(copying, copied);
         }
       }
       out.printf(
           Locale.ROOT,
-          "| %s | %,d | %.2f | %.2f | %.2f | %,d |%n",
+          "| %s | %,d | %.2f | %.2f | %.2f | %.2f | %.2f | %,d |%n",
           conversion.getKey(),
           written,
-          best,
           copying,
-          best / copying,
-          peak >> 10);
+          best.seconds,
+          best.seconds / copying,
+          best.again,
+          best.again / copying,
+          best.peak >> 10);
     }
   }
 
-  /** Runs one conversion; returns its peak of resident memory in KiB. */
-  private long convert(List<String> options, Path target) throws IOException, InterruptedException {
+  private Run convert(List<String> options, Path target) throws IOException, InterruptedException {
     List<String> command = new ArrayList<>();
     command.add(ProcessHandle.current().info().command().orElse("java"));
     command.addAll(
@@ -129,23 +149,32 @@ public final class ConversionBenchmark {
             "-cp",
             System.getProperty("java.class.path"),
             ConversionBenchmark.class.getName(),
+            directory.toString(),
             "convert",
             "--model",
             checkpoint.toString(),
             "--threads",
-            threads,
-            "--out",
-            target.toString()));
+            threads));
     command.addAll(options);
+    long start = System.nanoTime();
     Process process =
         new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.DISCARD).start();
-    String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    double seconds = Double.NaN;
+    StringBuilder output = new StringBuilder();
+    try (BufferedReader lines = process.inputReader(StandardCharsets.UTF_8)) {
+      for (String line = lines.readLine(); line != null; line = lines.readLine()) {
+        if (line.equals("first")) {
+          seconds = (System.nanoTime() - start) / 1e9;
+        }
+        output.append(line).append('\n');
+      }
+    }
     int exit = process.waitFor();
-    Matcher peak = Pattern.compile("(?m)^peak (\\d+)$").matcher(output);
-    if (exit != 0 || !peak.find() || !Files.exists(target)) {
+    Matcher run = RUN.matcher(output);
+    if (exit != 0 || !run.find() || !Files.exists(target)) {
       throw new IOException(String.join(" ", command) + " failed: " + output);
     }
-    return Long.parseLong(peak.group(1));
+    return new Run(seconds, Long.parseLong(run.group(1)) / 1e3, Long.parseLong(run.group(2)));
   }
 
   /** Seconds to copy the input and then write as many bytes as the output has. */

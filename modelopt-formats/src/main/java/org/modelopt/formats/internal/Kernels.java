@@ -13,6 +13,9 @@ import org.modelopt.tensor.DType;
  * Implementations hold no state and are used by many threads.
  */
 public interface Kernels {
+  /** Partial sums of {@link #differences}. */
+  int SUM_LANES = 16;
+
   /** Name of the rung for logs. */
   String description();
 
@@ -116,6 +119,14 @@ public interface Kernels {
 
   /** What encoding and decoding makes of {@code x}; may change {@code codes}. */
   void round(Encoding encoding, Strip strip);
+
+  /**
+   * Adds to {@code sums}: the squares of {@code x - y}, the squares of {@code x}, and how many
+   * magnitudes in {@code x} are beyond {@code reach} times their group's divisor. In float64; each
+   * {@value #SUM_LANES}th element goes to one sum, then the sums are added in halves. Changes what
+   * is behind the last element.
+   */
+  void differences(Strip strip, float reach, double[] sums);
 
   /** Writes codes of {@code bits} bits as a little-endian bit stream; the rest of a byte is 0. */
   void pack(Strip strip, int bits, MemorySegment out, long offset);

@@ -342,6 +342,41 @@ public final class ScalarKernels implements Kernels {
   }
 
   @Override
+  public void differences(Strip strip, float reach, double[] sums) {
+    double[] error = new double[SUM_LANES];
+    double[] square = new double[SUM_LANES];
+    for (int i = 0; i < strip.n(); i++) {
+      double x = strip.x[i];
+      double difference = x - strip.y[i];
+      error[i % SUM_LANES] += difference * difference;
+      square[i % SUM_LANES] += x * x;
+    }
+    sums[0] += inHalves(error);
+    sums[1] += inHalves(square);
+    for (int g = 0; g < strip.groups(); g++) {
+      sums[2] += beyond(strip.x, strip.start(g), strip.end(g), reach * strip.divisor[g]);
+    }
+  }
+
+  private static double inHalves(double[] lanes) {
+    for (int width = SUM_LANES / 2; width > 0; width /= 2) {
+      for (int i = 0; i < width; i++) {
+        lanes[i] += lanes[i + width];
+      }
+    }
+    return lanes[0];
+  }
+
+  /** How many of some elements are larger than {@code most}. */
+  static int beyond(float[] x, int from, int to, float most) {
+    int beyond = 0;
+    for (int i = from; i < to; i++) {
+      beyond += Math.abs(x[i]) > most ? 1 : 0;
+    }
+    return beyond;
+  }
+
+  @Override
   public void pack(Strip strip, int bits, MemorySegment out, long offset) {
     pack(strip, 0, bits, out, offset);
   }

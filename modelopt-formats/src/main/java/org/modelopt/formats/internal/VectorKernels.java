@@ -151,6 +151,11 @@ public final class VectorKernels implements Kernels {
   }
 
   @Override
+  public void differences(Strip strip, float reach, double[] sums) {
+    VectorSums.differences(strip, reach, sums);
+  }
+
+  @Override
   public void pack(Strip strip, int bits, MemorySegment out, long offset) {
     VectorMemory.pack(strip, bits, out, offset);
   }
