@@ -92,8 +92,8 @@ public interface Quantizer {
   record RoundTrip(double error, double square, long beyond) {}
 
   /**
-   * {@link RoundTrip} of host elements under given scales; empty where this device has no faster way
-   * than codes on the host.
+   * {@link RoundTrip} of host elements under given scales; empty where this device has no faster
+   * way than codes on the host.
    */
   default Optional<RoundTrip> roundTrip(Matrix x, Scales scales, float slack) {
     return Optional.empty();

@@ -54,10 +54,8 @@ class QuantizerProperties {
       Tensor x = Data.normal(arena, shape, seed, 0);
       Quantizer quantizer = Converted.quantizer(spec);
       Scales scales = quantizer.scales(x, arena);
-      float[] values =
-          Converted.values(quantizer, quantizer.quantize(x, scales, arena), arena);
-      Quantizer.RoundTrip found =
-          quantizer.roundTrip(Matrix.of(x), scales, 0.5f).orElseThrow();
+      float[] values = Converted.values(quantizer, quantizer.quantize(x, scales, arena), arena);
+      Quantizer.RoundTrip found = quantizer.roundTrip(Matrix.of(x), scales, 0.5f).orElseThrow();
       double error = 0;
       double square = 0;
       for (int i = 0; i < values.length; i++) {

@@ -18,9 +18,7 @@ final class VectorSums {
 
   /** As many floats as {@link #DOUBLES} has lanes. */
   private static final VectorSpecies<Float> HALF_FLOATS =
-      VectorSpecies.of(
-          float.class,
-          VectorShape.forBitSize(FLOATS.vectorBitSize() / 2));
+      VectorSpecies.of(float.class, VectorShape.forBitSize(FLOATS.vectorBitSize() / 2));
 
   private VectorSums() {}
 
@@ -74,10 +72,7 @@ final class VectorSums {
     int i = from;
     for (; i + LANES <= to; i += LANES) {
       beyond +=
-          FloatVector.fromArray(FLOATS, x, i)
-              .abs()
-              .compare(VectorOperators.GT, most)
-              .trueCount();
+          FloatVector.fromArray(FLOATS, x, i).abs().compare(VectorOperators.GT, most).trueCount();
     }
     return beyond + ScalarKernels.beyond(x, i, to, most);
   }
