@@ -64,20 +64,23 @@ public final class ConversionBenchmark {
   private static void twice(Path directory, String[] args) throws IOException {
     List<String> command = new ArrayList<>(List.of(args));
     command.addAll(List.of("--out", directory.resolve("converted").toString()));
-    if (Main.run(command.toArray(String[]::new)) != 0) {
-      System.exit(1);
-    }
+    runOnce(command);
     System.out.println("first");
     Path second = directory.resolve("again");
     command.set(command.size() - 1, second.toString());
     long start = System.nanoTime();
-    if (Main.run(command.toArray(String[]::new)) != 0) {
-      System.exit(1);
-    }
+    runOnce(command);
     long millis = (System.nanoTime() - start) / 1_000_000;
     delete(second);
     Matcher peak = PEAK.matcher(Files.readString(Path.of("/proc/self/status")));
     System.out.printf("again %d peak %s%n", millis, peak.find() ? peak.group(1) : "0");
+  }
+
+  private static void runOnce(List<String> command) throws IOException {
+    int exit = Main.run(command.toArray(String[]::new));
+    if (exit != 0) {
+      throw new IOException(String.join(" ", command) + " failed with code " + exit);
+    }
   }
 
   /** Options of each conversion by its title. */
