@@ -68,7 +68,7 @@ final class ServeCommand implements Callable<Integer> {
   @Mixin private JobArguments job = new JobArguments();
 
   @Override
-  public Integer call() throws InterruptedException {
+  public Integer call() {
     Terminal terminal = Terminal.of(spec);
     var limits = new CompletionServer.Limits(port, maxLength, waiting, timeoutSeconds * 1000);
     try (HfModel opened = Models.load(model);
@@ -77,6 +77,8 @@ final class ServeCommand implements Callable<Integer> {
                 opened, job.options(terminal.progress(), Optional.empty()), limits)) {
       terminal.line("%s at http://127.0.0.1:%d/v1".formatted(opened.name(), server.port()));
       new CountDownLatch(1).await(); // until the process is ended
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt(); // the end that is meant, in a program that embeds this
     }
     return 0;
   }

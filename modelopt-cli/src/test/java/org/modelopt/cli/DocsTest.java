@@ -5,7 +5,10 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.net.URI;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -26,7 +29,8 @@ import picocli.CommandLine;
  * that is compiled and run by its own test, and links lead somewhere.
  */
 class DocsTest {
-  private static final Pattern MAIN_CLASS = Pattern.compile("org\\.modelopt\\.[a-z.]+\\.[A-Z]\\w+");
+  private static final Pattern BENCHMARK =
+      Pattern.compile("tools/benchmark ([a-z]+\\.[A-Z]\\w+)");
   private static final Pattern LINK = Pattern.compile("\\]\\(([^)#:]+)(#[^)]*)?\\)");
 
   @TempDir private Path directory;
@@ -68,12 +72,23 @@ class DocsTest {
         continue; // README's first command is the same job
       }
       if (command.startsWith("serve ")) {
-        // It would serve until it is ended; that it is understood must do.
-        Main.commandLine().parseArgs(command.split("\\s+"));
+        assertServes(world, command.replaceFirst("--port \\d+", "") + " --port 0");
         continue;
       }
       CommandRun run = world.run(command);
       assertEquals(0, run.exit(), () -> command + "\n" + run.err());
+    }
+  }
+
+  /** Starts the server, asks it for its models, and ends it as an interrupt does. */
+  private static void assertServes(DocsWorld world, String command) throws IOException {
+    try (RunningCommand running = new RunningCommand(world.arguments(command))) {
+      String address = running.awaitLine(line -> line.contains("http://127.0.0.1:"));
+      URI models = URI.create(address.substring(address.indexOf("http://")).strip() + "/models");
+      try (InputStream answer = models.toURL().openStream()) {
+        String text = new String(answer.readAllBytes(), StandardCharsets.UTF_8);
+        assertTrue(text.contains("\"object\":\"model\""), text);
+      }
     }
   }
 
@@ -110,20 +125,21 @@ class DocsTest {
   }
 
   @Test
-  void classesThatAreStartedByNameExist() {
+  void benchmarksThatAreStartedByNameExist() throws IOException {
     List<String> missing = new ArrayList<>();
-    for (Docs.Block block : Docs.blocks()) {
-      if (!block.language().equals("java")) {
-        Matcher names = MAIN_CLASS.matcher(String.join("\n", block.lines()));
-        while (names.find()) {
-          String file = names.group().replace('.', '/') + ".java";
-          if (!isSource(file)) {
-            missing.add(block + ": " + names.group());
-          }
+    int found = 0;
+    for (Path file : files()) {
+      Matcher names = BENCHMARK.matcher(Files.readString(file));
+      while (names.find()) {
+        found++;
+        String name = "org/modelopt/benchmarks/" + names.group(1).replace('.', '/') + ".java";
+        if (!isSource(name)) {
+          missing.add(file.getFileName() + ": " + names.group());
         }
       }
     }
     assertEquals(List.of(), missing);
+    assertTrue(found > 5);
   }
 
   private static boolean isSource(String file) {
@@ -139,20 +155,26 @@ class DocsTest {
   @Test
   void nothingIsLeftOutOfACommand() {
     for (Docs.Block block : Docs.blocks()) {
-      for (String command : block.commands()) {
-        assertFalse(command.contains("…") || command.contains("..."), block + ": " + command);
+      for (String line : block.lines()) {
+        boolean command = line.matches("\\s*(\\w+=\\S+ )*(\\S*modelopt|tools/\\w+|java|mvn) .*");
+        boolean whole = !line.contains("…") && !line.contains("...");
+        assertTrue(whole || !command, block + ": " + line);
       }
     }
+  }
+
+  private static List<Path> files() throws IOException {
+    List<Path> files = new ArrayList<>(List.of(Docs.root().resolve("README.md")));
+    try (Stream<Path> docs = Files.list(Docs.root().resolve("docs"))) {
+      docs.filter(file -> file.toString().endsWith(".md")).forEach(files::add);
+    }
+    return files;
   }
 
   @Test
   void linksLeadSomewhere() throws IOException {
     List<String> broken = new ArrayList<>();
-    List<Path> files = new ArrayList<>(List.of(Docs.root().resolve("README.md")));
-    try (Stream<Path> docs = Files.list(Docs.root().resolve("docs"))) {
-      docs.filter(file -> file.toString().endsWith(".md")).forEach(files::add);
-    }
-    for (Path file : files) {
+    for (Path file : files()) {
       Matcher links = LINK.matcher(Files.readString(file));
       while (links.find()) {
         if (!Files.exists(file.resolveSibling(links.group(1)))) {

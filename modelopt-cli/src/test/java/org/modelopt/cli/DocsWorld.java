@@ -91,12 +91,21 @@ final class DocsWorld {
   /** Runs a documented command. */
   CommandRun run(String command) throws IOException {
     String[] parts = command.split(" > ", 2);
-    List<String> words = new ArrayList<>(Arrays.asList(parts[0].strip().split("\\s+")));
+    CommandRun run = CommandRun.of(arguments(parts[0]).toArray());
+    if (parts.length > 1) {
+      Files.writeString(directory.resolve(parts[1].strip()), run.out());
+    }
+    return run;
+  }
+
+  /** Arguments of a documented command, with files that are there. */
+  List<String> arguments(String command) throws IOException {
+    List<String> words = new ArrayList<>(Arrays.asList(command.strip().split("\\s+")));
     CommandLine known = Main.commandLine().getSubcommands().get(words.getFirst());
     if (known == null) {
       throw new AssertionError("no command " + words.getFirst());
     }
-    List<Object> arguments = new ArrayList<>(List.of(words.getFirst()));
+    List<String> arguments = new ArrayList<>(List.of(words.getFirst()));
     ArgSpec option = null;
     for (String word : words.subList(1, words.size())) {
       String value = word.replaceAll("^[\"']|[\"']$", "");
@@ -119,11 +128,7 @@ final class DocsWorld {
         && !words.contains("--samples")) {
       arguments.addAll(FEWER);
     }
-    CommandRun run = CommandRun.of(arguments.toArray());
-    if (parts.length > 1) {
-      Files.writeString(directory.resolve(parts[1].strip()), run.out());
-    }
-    return run;
+    return arguments;
   }
 
   private String located(ArgSpec spec, String value) throws IOException {
