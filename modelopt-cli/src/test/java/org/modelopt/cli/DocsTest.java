@@ -1,7 +1,6 @@
 package org.modelopt.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
@@ -29,8 +28,7 @@ import picocli.CommandLine;
  * that is compiled and run by its own test, and links lead somewhere.
  */
 class DocsTest {
-  private static final Pattern BENCHMARK =
-      Pattern.compile("tools/benchmark ([a-z]+\\.[A-Z]\\w+)");
+  private static final Pattern BENCHMARK = Pattern.compile("tools/benchmark ([a-z]+\\.[A-Z]\\w+)");
   private static final Pattern LINK = Pattern.compile("\\]\\(([^)#:]+)(#[^)]*)?\\)");
 
   @TempDir private Path directory;
