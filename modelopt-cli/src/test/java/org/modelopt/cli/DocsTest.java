@@ -28,7 +28,9 @@ import picocli.CommandLine;
  * that is compiled and run by its own test, and links lead somewhere.
  */
 class DocsTest {
-  private static final Pattern BENCHMARK = Pattern.compile("tools/benchmark ([a-z]+\\.[A-Z]\\w+)");
+  private static final Pattern BENCHMARK =
+      Pattern.compile("tools/benchmark ([a-z]+\\.[A-Z]\\w+)([^`\n]*)");
+  private static final Pattern USAGE = Pattern.compile("Usage\\.check\\(args, \"([^\"]*)\"\\)");
   private static final Pattern LINK = Pattern.compile("\\]\\(([^)#:]+)(#[^)]*)?\\)");
 
   @TempDir private Path directory;
@@ -123,31 +125,40 @@ class DocsTest {
   }
 
   @Test
-  void benchmarksThatAreStartedByNameExist() throws IOException {
-    List<String> missing = new ArrayList<>();
+  void benchmarksAreStartedWithArgumentsTheyTake() throws IOException {
+    List<String> wrong = new ArrayList<>();
     int found = 0;
     for (Path file : files()) {
-      Matcher names = BENCHMARK.matcher(Files.readString(file));
-      while (names.find()) {
+      Matcher commands = BENCHMARK.matcher(Files.readString(file));
+      while (commands.find()) {
         found++;
-        String name = "org/modelopt/benchmarks/" + names.group(1).replace('.', '/') + ".java";
-        if (!isSource(name)) {
-          missing.add(file.getFileName() + ": " + names.group());
+        String parameters = parametersOfBenchmark(commands.group(1));
+        int given = words(commands.group(2)).size();
+        List<String> names = words(parameters);
+        long least = names.stream().filter(name -> !name.startsWith("[")).count();
+        boolean open = parameters.contains("...");
+        if (given < least || (!open && given > names.size())) {
+          wrong.add(
+              "%s: %s; it takes: %s".formatted(file.getFileName(), commands.group(), parameters));
         }
       }
     }
-    assertEquals(List.of(), missing);
+    assertEquals(List.of(), wrong);
     assertTrue(found > 5);
   }
 
-  private static boolean isSource(String file) {
-    try (Stream<Path> modules = Files.list(Docs.root())) {
-      return modules
-          .filter(module -> String.valueOf(module.getFileName()).startsWith("modelopt-"))
-          .anyMatch(module -> Files.exists(module.resolve("src/main/java").resolve(file)));
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
+  private static List<String> words(String text) {
+    return Arrays.stream(text.split("\\s+", -1)).filter(word -> !word.isEmpty()).toList();
+  }
+
+  /** What a benchmark checks its arguments against. */
+  private static String parametersOfBenchmark(String name) {
+    String file = "modelopt-benchmarks/src/main/java/org/modelopt/benchmarks/";
+    Path source = Docs.root().resolve(file + name.replace('.', '/') + ".java");
+    assertTrue(Files.exists(source), source::toString);
+    Matcher usage = USAGE.matcher(read(source));
+    assertTrue(usage.find(), () -> source + " does not check its arguments");
+    return usage.group(1);
   }
 
   @Test

@@ -18,6 +18,7 @@ import java.util.SequencedMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import org.modelopt.benchmarks.Usage;
 import org.modelopt.cli.Main;
 
 /**
@@ -52,6 +53,7 @@ public final class ConversionBenchmark {
 
   /** Prints the table, or, given a directory and "convert", runs that conversion twice. */
   public static void main(String[] args) throws IOException, InterruptedException {
+    Usage.check(args, "MODEL DIRECTORY ROUNDS THREADS [TITLE...]");
     if (args[1].equals("convert")) {
       twice(Path.of(args[0]), Arrays.copyOfRange(args, 1, args.length));
       return;

@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.SequencedMap;
 import org.modelopt.ModelOpt;
+import org.modelopt.benchmarks.Usage;
 import org.modelopt.compute.Precision;
 import org.modelopt.config.Config;
 import org.modelopt.data.CalibrationData;
@@ -61,6 +62,7 @@ public final class ExportMatrix {
 
   /** Prints the table. */
   public static void main(String[] args) throws IOException {
+    Usage.check(args, "MODEL TEXT CALIBRATION DIRECTORY WINDOWS [CHECKER...]");
     Path checkpoint = Path.of(args[0]);
     try (HfModel model = Models.load(checkpoint)) {
       List<Tensor> windows =

@@ -4,6 +4,7 @@ import java.io.PrintStream;
 import java.lang.foreign.Arena;
 import java.util.Locale;
 import java.util.SplittableRandom;
+import org.modelopt.benchmarks.Usage;
 import org.modelopt.compute.Backend;
 import org.modelopt.compute.BackendOptions;
 import org.modelopt.compute.Backends;
@@ -29,6 +30,7 @@ public final class FormatErrors {
 
   /** Prints the table. */
   public static void main(String[] args) {
+    Usage.check(args, "");
     PrintStream out = System.out;
     out.println("| constant | largest | smallest step | bits per element | relative error |");
     out.println("|---|---|---|---|---|");

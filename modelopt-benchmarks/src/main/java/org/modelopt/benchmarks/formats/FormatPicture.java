@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.SortedSet;
 import java.util.TreeSet;
+import org.modelopt.benchmarks.Usage;
 import org.modelopt.formats.codec.FloatCodec;
 import org.modelopt.numeric.CodebookFormat;
 import org.modelopt.numeric.FloatFormat;
@@ -38,6 +39,7 @@ public final class FormatPicture {
 
   /** Writes the picture. */
   public static void main(String[] args) throws IOException {
+    Usage.check(args, "FILE");
     Files.writeString(Path.of(args[0]), svg(), StandardCharsets.UTF_8);
   }
 

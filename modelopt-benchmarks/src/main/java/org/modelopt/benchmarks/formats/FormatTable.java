@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
+import org.modelopt.benchmarks.Usage;
 import org.modelopt.numeric.QuantSpec;
 import org.modelopt.tensor.DType;
 import org.openjdk.jmh.results.RunResult;
@@ -28,6 +29,7 @@ public final class FormatTable {
 
   /** Runs the benchmark. */
   public static void main(String[] args) throws RunnerException {
+    Usage.check(args, "[ROUNDS] [FORMAT...]");
     int rounds = args.length > 0 ? Integer.parseInt(args[0]) : 3;
     List<String> formats = args.length > 1 ? List.of(args).subList(1, args.length) : Named.MEASURED;
     PrintStream out = System.out;

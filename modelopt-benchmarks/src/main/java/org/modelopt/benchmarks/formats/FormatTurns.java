@@ -4,6 +4,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
+import org.modelopt.benchmarks.Usage;
 
 /**
  * A quick look at the shares of {@link FormatTable}, without JMH: copy and the operations take
@@ -17,6 +18,7 @@ public final class FormatTurns {
 
   /** Prints one line per format: gigabytes per second of a copy, then shares of it. */
   public static void main(String[] args) {
+    Usage.check(args, "[TURNS] [FORMAT...]");
     int turns = args.length > 0 ? Integer.parseInt(args[0]) : 7;
     List<String> formats = args.length > 1 ? List.of(args).subList(1, args.length) : Named.MEASURED;
     for (String format : formats) {

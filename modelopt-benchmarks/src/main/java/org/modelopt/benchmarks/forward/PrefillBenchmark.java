@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.SplittableRandom;
+import org.modelopt.benchmarks.Usage;
 import org.modelopt.compute.Backend;
 import org.modelopt.compute.Precision;
 import org.modelopt.compute.Scope;
@@ -44,6 +45,7 @@ public final class PrefillBenchmark {
 
   /** Runs the benchmark. */
   public static void main(String[] args) throws IOException {
+    Usage.check(args, "[DIRECTORY] [TOKENS] [SAMPLES] [ROUNDS] [THREADS]");
     Path directory = Path.of(args.length > 0 ? args[0] : "target/random-llama-1b");
     int tokens = args.length > 1 ? Integer.parseInt(args[1]) : 512;
     int count = args.length > 2 ? Integer.parseInt(args[2]) : 4;

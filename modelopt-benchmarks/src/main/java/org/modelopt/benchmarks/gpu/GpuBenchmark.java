@@ -5,6 +5,7 @@ import java.lang.foreign.Arena;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.Random;
+import org.modelopt.benchmarks.Usage;
 import org.modelopt.compute.Activation;
 import org.modelopt.compute.AttentionSpec;
 import org.modelopt.compute.BackendOptions;
@@ -44,6 +45,7 @@ public final class GpuBenchmark {
 
   /** Runs all benchmarks. */
   public static void main(String[] args) {
+    Usage.check(args, "");
     try (CudaBackend gpu = (CudaBackend) Backends.open("cuda", BackendOptions.defaults());
         Scope scope = gpu.openScope();
         Arena arena = Arena.ofShared()) {

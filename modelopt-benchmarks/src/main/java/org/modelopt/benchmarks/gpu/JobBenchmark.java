@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.SplittableRandom;
+import org.modelopt.benchmarks.Usage;
 import org.modelopt.benchmarks.forward.RandomLlama;
 import org.modelopt.compute.BackendOptions;
 import org.modelopt.compute.Backends;
@@ -53,6 +54,7 @@ public final class JobBenchmark {
 
   /** Runs the benchmark. */
   public static void main(String[] args) throws IOException {
+    Usage.check(args, "DIRECTORY [LAYERS] [SAMPLES] [TOKENS] [PRESET...]");
     int layers = args.length > 1 ? Integer.parseInt(args[1]) : 8;
     int count = args.length > 2 ? Integer.parseInt(args[2]) : 128;
     int tokens = args.length > 3 ? Integer.parseInt(args[3]) : 2048;

@@ -5,6 +5,7 @@ import java.io.PrintStream;
 import java.nio.file.Path;
 import java.util.Locale;
 import org.modelopt.ModelOpt;
+import org.modelopt.benchmarks.Usage;
 import org.modelopt.config.Config;
 import org.modelopt.data.CalibrationData;
 import org.modelopt.export.Exports;
@@ -26,6 +27,7 @@ public final class JobMemory {
 
   /** Runs the job. */
   public static void main(String[] args) throws IOException {
+    Usage.check(args, "MODEL DIRECTORY PRESET ROWS TOKENS");
     Path checkpoint = Path.of(args[0]);
     Config config = Config.preset(args[2]);
     CalibrationData data =

@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
+import org.modelopt.benchmarks.Usage;
 import org.modelopt.publish.Publication;
 import org.modelopt.safetensors.SafetensorsLayout;
 import org.modelopt.safetensors.SafetensorsWriter;
@@ -49,6 +50,7 @@ public final class RandomLlama {
 
   /** Writes the checkpoint. */
   public static void main(String[] args) throws IOException {
+    Usage.check(args, "DIRECTORY LAYERS SEED");
     new RandomLlama(Long.parseLong(args[2])).write(Path.of(args[0]), Integer.parseInt(args[1]));
   }
 

@@ -5,6 +5,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import org.modelopt.benchmarks.Usage;
 import org.modelopt.compute.Backend;
 import org.modelopt.config.Config;
 import org.modelopt.data.CalibrationData;
@@ -26,6 +27,7 @@ public final class CostTable {
 
   /** Runs the measurement. */
   public static void main(String[] args) {
+    Usage.check(args, "MODEL CALIBRATION PRESET...");
     PrintStream out = System.out;
     JobOptions options = JobOptions.defaults();
     SampleSet samples =

@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import org.modelopt.benchmarks.Usage;
 import org.modelopt.compute.Backend;
 import org.modelopt.config.Config;
 import org.modelopt.config.Recipes;
@@ -33,6 +34,7 @@ public final class QualityTable {
 
   /** Runs the measurement. */
   public static void main(String[] args) {
+    Usage.check(args, "MODEL CALIBRATION EVALUATION CONFIG...");
     PrintStream out = System.out;
     JobOptions options = JobOptions.defaults();
     List<Tensor> windows = EvaluationWindows.ofRows(Path.of(args[2]));

@@ -3,6 +3,7 @@ package org.modelopt.models.server;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import org.modelopt.models.generation.Generation;
 import org.modelopt.models.generation.TokenScore;
 import org.modelopt.models.text.HfTextEncoder;
@@ -129,13 +130,11 @@ final class CompletionJson {
   }
 
   /** An error as clients read it. */
-  static ObjectNode error(String type, String message) {
+  static ObjectNode error(String type, Optional<String> code, String message) {
     ObjectNode node = object();
-    node.putObject("error")
-        .put("message", message)
-        .put("type", type)
-        .putNull("param")
-        .putNull("code");
+    ObjectNode error =
+        node.putObject("error").put("message", message).put("type", type).putNull("param");
+    code.ifPresentOrElse(known -> error.put("code", known), () -> error.putNull("code"));
     return node;
   }
 }

@@ -26,9 +26,14 @@ record CompletionRequest(
   private static final int MOST_PROMPTS = 256;
   private static final int MOST_LOGPROBS = 20;
 
-  /** The body of {@code POST /v1/completions}. */
-  static CompletionRequest completion(byte[] body, HfTextEncoder encoder, Set<Integer> endTokens) {
-    ObjectNode node = parse(body);
+  /**
+   * The body of {@code POST /v1/completions}.
+   *
+   * @param served the model there is; a request may leave its name out
+   */
+  static CompletionRequest completion(
+      byte[] body, String served, HfTextEncoder encoder, Set<Integer> endTokens) {
+    ObjectNode node = parse(body, served);
     List<int[]> prompts = prompts(node.path("prompt"), encoder);
     int logprobs =
         node.path("logprobs").isNumber() ? count(node, "logprobs", 0, MOST_LOGPROBS) : -1;
@@ -36,9 +41,14 @@ record CompletionRequest(
         prompts, options(node, 16, endTokens), flag(node, "echo"), logprobs);
   }
 
-  /** The body of {@code POST /v1/chat/completions}. */
-  static CompletionRequest chat(byte[] body, HfTextEncoder encoder, Set<Integer> endTokens) {
-    ObjectNode node = parse(body);
+  /**
+   * The body of {@code POST /v1/chat/completions}.
+   *
+   * @param served the model there is; a request may leave its name out
+   */
+  static CompletionRequest chat(
+      byte[] body, String served, HfTextEncoder encoder, Set<Integer> endTokens) {
+    ObjectNode node = parse(body, served);
     List<ChatMessage> messages = new ArrayList<>();
     for (JsonNode message : node.path("messages")) {
       if (!message.path("role").isString() || !message.path("content").isString()) {
@@ -61,9 +71,10 @@ record CompletionRequest(
         List.of(encoder.encodePrompt(messages)), options(node, 256, endTokens), false, logprobs);
   }
 
-  private static ObjectNode parse(byte[] body) {
+  private static ObjectNode parse(byte[] body, String served) {
     try {
       if (MAPPER.readTree(body) instanceof ObjectNode node) {
+        requireModel(node.path("model"), served);
         refuse(node, "stream");
         refuse(node, "suffix");
         for (String field : List.of("n", "best_of")) {
@@ -76,6 +87,18 @@ record CompletionRequest(
       throw RequestException.invalid("the body must be a JSON object");
     } catch (JacksonException e) {
       throw RequestException.invalid("the body is not JSON: " + e.getOriginalMessage());
+    }
+  }
+
+  private static void requireModel(JsonNode asked, String served) {
+    if (asked.isMissingNode() || asked.isNull()) {
+      return;
+    }
+    if (!asked.isString()) {
+      throw RequestException.invalid("\"model\" must be a text");
+    }
+    if (!asked.stringValue().equals(served)) {
+      throw RequestException.unknownModel(asked.stringValue(), served);
     }
   }
 

@@ -7,8 +7,10 @@ import java.io.InputStream;
 import java.io.OutputStream;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.nio.file.Path;
 import java.time.Instant;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -114,14 +116,17 @@ public final class CompletionServer implements AutoCloseable {
         answer = answer(exchange);
       } catch (RequestException e) {
         status = e.status();
-        answer = CompletionJson.error(e.type(), String.valueOf(e.getMessage()));
+        answer = CompletionJson.error(e.type(), e.code(), String.valueOf(e.getMessage()));
       } catch (ModelOptException | IllegalArgumentException e) {
         status = 400;
-        answer = CompletionJson.error("invalid_request_error", String.valueOf(e.getMessage()));
+        answer =
+            CompletionJson.error("invalid_request_error", Optional.empty(), publicMessage(e));
       } catch (RuntimeException e) {
         LOG.error("{} {} failed", exchange.getRequestMethod(), exchange.getRequestURI(), e);
         status = 500;
-        answer = CompletionJson.error("server_error", "the server failed; its log says why");
+        answer =
+            CompletionJson.error(
+                "server_error", Optional.empty(), "the server failed; its log says why");
       }
       byte[] body = answer.toString().getBytes(java.nio.charset.StandardCharsets.UTF_8);
       exchange.getResponseHeaders().set("Content-Type", "application/json; charset=utf-8");
@@ -137,6 +142,17 @@ public final class CompletionServer implements AutoCloseable {
     }
   }
 
+  /** A message without the place of the model: clients have no business with the server's folders. */
+  private String publicMessage(RuntimeException e) {
+    String message = String.valueOf(e.getMessage());
+    Path directory = model.directory();
+    message = message.replace(directory.toAbsolutePath().normalize().toString(), model.name());
+    // A single name is the model's, or stands for the working directory.
+    return directory.getNameCount() > 1
+        ? message.replace(directory.toString(), model.name())
+        : message;
+  }
+
   private ObjectNode answer(HttpExchange exchange) throws IOException {
     String path = exchange.getRequestURI().getPath();
     return switch (path) {
@@ -147,13 +163,14 @@ public final class CompletionServer implements AutoCloseable {
       case "/v1/completions" -> {
         require(exchange, "POST");
         CompletionRequest request =
-            CompletionRequest.completion(body(exchange), model.tokenizer(), endTokens);
+            CompletionRequest.completion(
+                body(exchange), model.name(), model.tokenizer(), endTokens);
         yield queue.run(cancelled -> completions(request, cancelled));
       }
       case "/v1/chat/completions" -> {
         require(exchange, "POST");
         CompletionRequest request =
-            CompletionRequest.chat(body(exchange), model.tokenizer(), endTokens);
+            CompletionRequest.chat(body(exchange), model.name(), model.tokenizer(), endTokens);
         yield queue.run(cancelled -> chat(request, cancelled));
       }
       default ->

@@ -1,6 +1,7 @@
 package org.modelopt.models.server;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.net.URI;
@@ -136,6 +137,31 @@ class CompletionServerTest {
         client.send(request("models").GET().build(), BodyHandlers.ofString());
     assertEquals(
         model.name(), MAPPER.readTree(models.body()).path("data").get(0).path("id").stringValue());
+  }
+
+  @Test
+  void anotherModelIsNotFound() throws Exception {
+    String body = "{\"model\": \"%s\", \"prompt\": \"It\", \"max_tokens\": 1}";
+    assertEquals(200, post("completions", body.formatted(model.name())).statusCode());
+    for (String path : List.of("completions", "chat/completions")) {
+      HttpResponse<String> response = post(path, body.formatted("gpt-4o"));
+      assertRefused(404, response);
+      JsonNode error = MAPPER.readTree(response.body()).path("error");
+      assertEquals("model_not_found", error.path("code").stringValue());
+      assertEquals("invalid_request_error", error.path("type").stringValue());
+      assertTrue(error.path("message").stringValue().contains(model.name()), response.body());
+    }
+    assertRefused(400, post("completions", "{\"model\": 3, \"prompt\": \"It\"}"));
+  }
+
+  @Test
+  void messagesDoNotSayWhereTheModelIs() throws Exception {
+    // The pocket model has no chat template.
+    HttpResponse<String> response =
+        post("chat/completions", "{\"messages\": [{\"role\": \"user\", \"content\": \"Hi\"}]}");
+    assertRefused(400, response);
+    assertTrue(response.body().contains("chat template"), response.body());
+    assertFalse(response.body().contains(directory.getParent().toString()), response.body());
   }
 
   private static void assertRefused(int status, HttpResponse<String> response) {
