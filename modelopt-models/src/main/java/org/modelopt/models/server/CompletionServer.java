@@ -119,8 +119,7 @@ public final class CompletionServer implements AutoCloseable {
         answer = CompletionJson.error(e.type(), e.code(), String.valueOf(e.getMessage()));
       } catch (ModelOptException | IllegalArgumentException e) {
         status = 400;
-        answer =
-            CompletionJson.error("invalid_request_error", Optional.empty(), publicMessage(e));
+        answer = CompletionJson.error("invalid_request_error", Optional.empty(), publicMessage(e));
       } catch (RuntimeException e) {
         LOG.error("{} {} failed", exchange.getRequestMethod(), exchange.getRequestURI(), e);
         status = 500;
@@ -142,7 +141,9 @@ public final class CompletionServer implements AutoCloseable {
     }
   }
 
-  /** A message without the place of the model: clients have no business with the server's folders. */
+  /**
+   * A message without the place of the model: clients have no business with the server's folders.
+   */
   private String publicMessage(RuntimeException e) {
     String message = String.valueOf(e.getMessage());
     Path directory = model.directory();
