@@ -73,8 +73,14 @@ final class JobReport {
         .ifPresent(set ->
             all.put(
                 "calibration",
-                "%,d samples, %,d tokens of %s"
-                    .formatted(set.samples().size(), set.tokens(), set.source())));
+                "%,d samples, %,d tokens of %s; %s asked for, %,d read, %,d too short"
+                    .formatted(
+                        set.samples().size(),
+                        set.tokens(),
+                        set.source(),
+                        set.asked() >= Integer.MAX_VALUE ? "all" : "%,d".formatted(set.asked()),
+                        set.read(),
+                        set.skipped())));
     all.put("precision", quantized.precision().toString());
     all.put("backend", backend.description());
     all.put("java", Runtime.version().toString());

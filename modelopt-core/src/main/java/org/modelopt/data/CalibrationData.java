@@ -58,6 +58,7 @@ public final class CalibrationData {
    *
    * @param weights sources and their shares relative to each other, in order
    * @throws IllegalArgumentException if there is none or a weight is not positive
+   * @see #read which refuses a mixture of which a part has no usable sample
    */
   public static CalibrationData mix(SequencedMap<CalibrationData, Double> weights) {
     List<Mixture.Part> parts = new ArrayList<>();
@@ -171,13 +172,14 @@ public final class CalibrationData {
 
   /** The share of a mixture; what this does not say itself is as the mixture says. */
   SampleSet readShare(SampleRequest whole, OptionalInt share, Optional<TextEncoder> encoder) {
-    return source.read(
-        new SampleRequest(
-            share,
-            maxLength.isPresent() ? maxLength : whole.maxLength(),
-            seed.isPresent() ? seed : whole.seed(),
-            packed || whole.packed()),
-        encoder);
+    return usable(
+        source.read(
+            new SampleRequest(
+                share,
+                maxLength.isPresent() ? maxLength : whole.maxLength(),
+                seed.isPresent() ? seed : whole.seed(),
+                packed || whole.packed()),
+            encoder));
   }
 
   private static OptionalInt positive(String name, int value) {
@@ -195,7 +197,10 @@ public final class CalibrationData {
    *     encoder and there is none
    */
   public SampleSet read(Optional<TextEncoder> encoder) {
-    SampleSet set = source.read(new SampleRequest(samples, maxLength, seed, packed), encoder);
+    return usable(source.read(new SampleRequest(samples, maxLength, seed, packed), encoder));
+  }
+
+  private static SampleSet usable(SampleSet set) {
     if (set.samples().isEmpty()) {
       throw new DataException(
           set.read() == 0

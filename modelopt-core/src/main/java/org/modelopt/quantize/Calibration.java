@@ -197,7 +197,7 @@ public final class Calibration {
           source,
           count,
           FEW_SAMPLES);
-    } else if (count > MANY_SAMPLES) {
+    } else if (count >= MANY_SAMPLES) {
       LOG.info("{}: more than {} samples buy little", source, MANY_SAMPLES);
     }
   }

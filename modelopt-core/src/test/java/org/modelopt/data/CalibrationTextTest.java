@@ -128,6 +128,31 @@ class CalibrationTextTest {
   }
 
   @Test
+  void anEmptyPartOfAMixtureIsRefused() throws IOException {
+    SequencedMap<CalibrationData, Double> weights = new LinkedHashMap<>();
+    weights.put(CalibrationData.jsonl(numbered(10)), 1.0);
+    weights.put(CalibrationData.jsonl(lines("empty.jsonl", "")), 1.0);
+    DataException failure =
+        assertThrows(
+            DataException.class,
+            () -> CalibrationData.mix(weights).read(Optional.of(new Letters())));
+    assertTrue(failure.getMessage().contains("empty.jsonl is empty"), failure.getMessage());
+  }
+
+  @Test
+  void longTextsAreCutAndShortOnesCounted() throws IOException {
+    Path file =
+        lines("mixed.jsonl", "{\"text\": \"a\"}", "{\"text\": \"abcdefgh\"}", "{\"text\": \"ab\"}");
+    SampleSet set =
+        CalibrationData.jsonl(file).samples(7).maxLength(4).read(Optional.of(new Letters()));
+    assertEquals(List.of("abcd", "ab"), texts(set));
+    assertEquals(7, set.asked());
+    assertEquals(3, set.read());
+    assertEquals(1, set.skipped());
+    assertEquals(6, set.tokens());
+  }
+
+  @Test
   void sharedTextIsFoundAndRefused() {
     Tensor calibration = ids(IntStream.range(0, 200).toArray());
     Tensor clean = ids(IntStream.range(1000, 1100).toArray());

@@ -3,12 +3,16 @@ package org.modelopt.export;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
 import org.modelopt.export.compressed.CompressedTensorsTarget;
+import org.modelopt.export.gguf.architecture.GgufArchitecture;
+import org.modelopt.export.trtllm.TensorRtLlmTarget;
 import org.modelopt.export.unified.ModelOptTarget;
 import org.modelopt.export.verify.report.Consumer;
 import org.modelopt.export.write.ServeCommands;
+import org.modelopt.models.family.Families;
 
 /** Which consumer loads what: the table of docs/exports.md, from what the exporters go by. */
 public final class SupportTable {
@@ -75,6 +79,23 @@ public final class SupportTable {
       text.append('\n');
     }
     return text.toString();
+  }
+
+  /** Names of each architecture in exports that do not keep HuggingFace's, in Markdown. */
+  public static String architectures() {
+    return Families.all().stream()
+        .map(family ->
+            "| `%s` | %s | %s |\n"
+                .formatted(
+                    family.modelType(),
+                    code(GgufArchitecture.ofClass(family.architecture()).map(GgufArchitecture::id)),
+                    code(TensorRtLlmTarget.decoder(family.modelType()))))
+        .collect(
+            Collectors.joining("", "| model_type | GGUF | TensorRT-LLM decoder |\n|---|---|---|\n", ""));
+  }
+
+  private static String code(Optional<String> name) {
+    return name.map(text -> "`" + text + "`").orElse("none");
   }
 
   /** How each consumer is started, in Markdown. */

@@ -19,6 +19,13 @@ class SupportTableTest {
   }
 
   @Test
+  void namesOfArchitecturesAreThoseOfTheDocumentation() throws IOException {
+    String page = Files.readString(Path.of("..", "docs", "models.md"));
+
+    assertTrue(page.contains(SupportTable.architectures()), SupportTable::architectures);
+  }
+
+  @Test
   void namesEveryKindOfTheCommandLine() {
     for (String id : Targets.ids()) {
       assertTrue(SupportTable.rows().stream().anyMatch(row -> row.target().equals(id)), id);

@@ -8,12 +8,15 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.modelopt.ModelOpt;
+import org.modelopt.compute.Backend;
 import org.modelopt.compute.Precision;
 import org.modelopt.config.Config;
 import org.modelopt.config.Plan;
@@ -25,10 +28,13 @@ import org.modelopt.error.ConfigException;
 import org.modelopt.error.DataException;
 import org.modelopt.job.ExpertPolicy;
 import org.modelopt.job.JobOptions;
+import org.modelopt.job.Pass;
 import org.modelopt.model.InputGroup;
 import org.modelopt.model.Linear;
 import org.modelopt.model.Model;
+import org.modelopt.quantize.QuantizationReport;
 import org.modelopt.quantize.QuantizedModel;
+import org.modelopt.report.Report;
 import org.modelopt.statistics.Statistics;
 import org.modelopt.tensor.Shape;
 import org.modelopt.tensor.Tensor;
@@ -56,6 +62,29 @@ class MixtureTest {
         // Each of the tokens goes to two experts.
         assertEquals(8 * 128 * 2, tokens);
         assertTrue(experts >= 7, "experts seen: " + experts);
+      }
+      assertReported(quantized);
+    }
+  }
+
+  /** The report has the tokens of each expert. */
+  private static void assertReported(QuantizedModel quantized) {
+    JobOptions options = JobOptions.defaults();
+    try (Backend backend = options.openBackend()) {
+      Pass pass = Pass.plain(backend, quantized.precision());
+      List<Report.Experts> layers =
+          QuantizationReport.of(quantized, pass, Optional.empty(), List.of(), Map.of()).experts();
+      assertEquals(4, layers.size());
+      for (int layer = 0; layer < 4; layer++) {
+        List<Long> tokens = layers.get(layer).tokens();
+        assertEquals("model.layers." + layer, layers.get(layer).layer());
+        assertEquals(8, tokens.size());
+        assertEquals(8 * 128 * 2, tokens.stream().mapToLong(Long::longValue).sum());
+        for (int expert = 0; expert < 8; expert++) {
+          String group = "model.layers.%d.mlp.experts.%d.gate_up".formatted(layer, expert);
+          Statistics seen = quantized.statistics().get(group);
+          assertEquals(seen == null ? 0 : seen.rows(), tokens.get(expert));
+        }
       }
     }
   }

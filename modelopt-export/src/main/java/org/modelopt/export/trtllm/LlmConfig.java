@@ -29,6 +29,11 @@ record LlmConfig(ObjectNode json, DType dtype, String decoder) {
           "qwen3", "qwen",
           "qwen3_moe", "qwen3moe");
 
+  /** The family of a {@code model_type}, if classic checkpoints are written for it. */
+  static Optional<String> decoder(String modelType) {
+    return Optional.ofNullable(DECODERS.get(modelType));
+  }
+
   static LlmConfig of(Subject subject) {
     ObjectNode json = subject.model().config().json();
     String type = json.path("model_type").asString("");

@@ -38,6 +38,14 @@ public record TensorRtLlmTarget(int tensorParallel, int pipelineParallel) implem
           Algorithm.INT4_FP8,
           Algorithm.NVFP4);
 
+  /**
+   * What TensorRT-LLM calls the decoder of a {@code model_type}, if classic checkpoints are written
+   * for it.
+   */
+  public static Optional<String> decoder(String modelType) {
+    return LlmConfig.decoder(modelType);
+  }
+
   /** A checkpoint for one GPU. */
   public TensorRtLlmTarget() {
     this(1, 1);

@@ -55,6 +55,11 @@ public enum GgufArchitecture {
     return this == GEMMA2;
   }
 
+  /** The architecture that a class of transformers becomes, if there is one. */
+  public static Optional<GgufArchitecture> ofClass(String name) {
+    return Arrays.stream(values()).filter(a -> a.classes.contains(name)).findFirst();
+  }
+
   /** The architecture that is called {@code id} in a GGUF file, if it is known. */
   public static Optional<GgufArchitecture> ofId(String id) {
     return Arrays.stream(values()).filter(a -> a.id.equals(id)).findFirst();
@@ -71,9 +76,7 @@ public enum GgufArchitecture {
             .findTexts("architectures")
             .flatMap(list -> list.stream().findFirst())
             .orElseThrow(() -> config.missing("architectures"));
-    return Arrays.stream(values())
-        .filter(architecture -> architecture.classes.contains(name))
-        .findFirst()
+    return ofClass(name)
         .orElseThrow(() ->
             new CheckpointException(
                 "%s: there is no GGUF form of %s; known are %s"
