@@ -91,7 +91,8 @@ public final class SupportTable {
                     code(GgufArchitecture.ofClass(family.architecture()).map(GgufArchitecture::id)),
                     code(TensorRtLlmTarget.decoder(family.modelType()))))
         .collect(
-            Collectors.joining("", "| model_type | GGUF | TensorRT-LLM decoder |\n|---|---|---|\n", ""));
+            Collectors.joining(
+                "", "| model_type | GGUF | TensorRT-LLM decoder |\n|---|---|---|\n", ""));
   }
 
   private static String code(Optional<String> name) {
