@@ -75,9 +75,10 @@ public interface Backend extends AutoCloseable {
    *
    * @param from first column of a; columns of x before it are left out of the product
    * @param to end of the columns of a, exclusive
-   * @return F32 {@code [to - from, c - from]}
+   * @param add whether the products are added to what {@code sum} holds or replace it
+   * @param sum F32 {@code [to - from, c - from]}
    */
-  Tensor gram(Tensor x, int from, int to, Scope scope);
+  void gram(Tensor x, int from, int to, boolean add, Tensor sum);
 
   /** Rows {@code ids} (I32 {@code [t]}) of {@code table} {@code [vocabulary, channels]}. */
   Tensor embed(Tensor ids, Tensor table, Scope scope);

@@ -4,13 +4,13 @@ import java.util.Optional;
 import org.modelopt.tensor.DType;
 import org.modelopt.tensor.Tensor;
 
-/** Products of large matrices in host memory with float32 sums, as algorithms need them. */
+/** Products of large matrices with float32 sums, as algorithms need them. */
 public interface Product {
-  /** Opens a scope for results. */
+  /** Opens a scope for results, on the device. */
   Scope openScope();
 
   /**
-   * {@code x wᵀ}.
+   * {@code x wᵀ} of matrices in host memory.
    *
    * @param x F32 {@code [t, k]}
    * @param w F32 {@code [n, k]}
@@ -19,14 +19,14 @@ public interface Product {
    */
   Tensor multiply(Tensor x, Tensor w, Scope scope);
 
-  /**
-   * {@link Backend#gram}.
-   *
-   * @param x F32 or BF16 {@code [t, c]}
-   * @param scope owner of the result
-   * @return F32 {@code [to - from, c - from]} in host memory
-   */
-  Tensor gram(Tensor x, int from, int to, Scope scope);
+  /** {@link Backend#gram}, on the device. */
+  void gram(Tensor x, int from, int to, boolean add, Tensor sum);
+
+  /** {@link Backend#copyRows}, on the device. */
+  void copyRows(Tensor rows, Tensor target, long at);
+
+  /** A copy in host memory of a tensor on the device; the tensor itself if it is there. */
+  Tensor toHost(Tensor tensor, Scope scope);
 
   /** Products on the device of {@code backend}. */
   static Product on(Backend backend) {
@@ -44,9 +44,18 @@ public interface Product {
       }
 
       @Override
-      public Tensor gram(Tensor x, int from, int to, Scope scope) {
-        Tensor device = backend.toDevice(x, x.dtype(), scope);
-        return backend.toHost(backend.gram(device, from, to, scope), scope);
+      public void gram(Tensor x, int from, int to, boolean add, Tensor sum) {
+        backend.gram(x, from, to, add, sum);
+      }
+
+      @Override
+      public void copyRows(Tensor rows, Tensor target, long at) {
+        backend.copyRows(rows, target, at);
+      }
+
+      @Override
+      public Tensor toHost(Tensor tensor, Scope scope) {
+        return backend.toHost(tensor, scope);
       }
     };
   }

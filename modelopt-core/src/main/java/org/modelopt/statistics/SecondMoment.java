@@ -30,14 +30,12 @@ public final class SecondMoment implements AutoCloseable {
   /** Rows of a panel; the last may have fewer. */
   public static final int PANEL = 256;
 
-  private static final int GATHERED_ELEMENTS = 1 << 23;
   private static final int ROWS_PER_TASK = 8;
 
   private final Arena arena = Arena.ofShared();
   private final int channels;
   private final Tensor[] panels;
-  private Optional<Waiting> waiting = Optional.empty();
-  private final int capacity;
+  private Optional<MomentSums> running = Optional.empty();
   private long tokens;
 
   /** Nothing seen yet. */
@@ -45,11 +43,13 @@ public final class SecondMoment implements AutoCloseable {
     this.channels = channels;
     this.panels =
         IntStream.iterate(0, from -> from < channels, from -> from + PANEL)
-            .mapToObj(from ->
-                Tensor.allocate(
-                    arena, DType.F32, Shape.of(Math.min(PANEL, channels - from), channels - from)))
+            .mapToObj(from -> Tensor.allocate(arena, DType.F32, panelShape(channels, from)))
             .toArray(Tensor[]::new);
-    this.capacity = Math.clamp(GATHERED_ELEMENTS / Math.max(1, channels), 64, 2048);
+  }
+
+  /** Shape of the panel whose first row is {@code from}. */
+  static Shape panelShape(int channels, int from) {
+    return Shape.of(Math.min(PANEL, channels - from), channels - from);
   }
 
   /** Number of channels. */
@@ -63,75 +63,31 @@ public final class SecondMoment implements AutoCloseable {
   }
 
   /**
-   * Adds the rows of an activation matrix. The last of them count after {@link #finish}.
+   * Adds the rows of an activation matrix. They count after {@link #finish}.
    *
-   * @param x F32 or BF16 {@code [count, channels]} on the host
+   * @param x F32 or BF16 {@code [count, channels]} on the device of {@code product}
    */
   public void add(Tensor x, Product product, Workers workers) {
-    long count = x.shape().rows();
     if (x.shape().columns() != channels) {
       throw new IllegalArgumentException(
           "rows of %s are not of %d channels".formatted(x, channels));
     }
-    if (waiting.isPresent() && waiting.get().rows.dtype() != x.dtype()) {
-      finish(product, workers);
+    if (running.isPresent() && running.get().dtype() != x.dtype()) {
+      finish(workers);
     }
-    Waiting tokensOfX = waiting.orElseGet(() -> new Waiting(x.dtype(), capacity, channels));
-    waiting = Optional.of(tokensOfX);
-    for (long t = 0; t < count; ) {
-      t += tokensOfX.take(x, t);
-      if (tokensOfX.count == capacity) {
-        multiply(tokensOfX, product, workers);
-      }
-    }
-    tokens += count;
+    MomentSums sums = running.orElseGet(() -> new MomentSums(product, x.dtype(), channels));
+    running = Optional.of(sums);
+    sums.add(x);
+    tokens += x.shape().rows();
   }
 
-  /** Multiplies the tokens that wait; to be called after the last token. */
-  public void finish(Product product, Workers workers) {
-    if (waiting.isPresent()) {
-      try (Waiting last = waiting.get()) {
-        waiting = Optional.empty();
-        if (last.count > 0) {
-          multiply(last, product, workers);
-        }
+  /** Takes the sums over; to be called after the last token. */
+  public void finish(Workers workers) {
+    if (running.isPresent()) {
+      try (MomentSums sums = running.get()) {
+        running = Optional.empty();
+        sums.finish((panel, sum) -> add(panels[panel], sum, true, workers));
       }
-    }
-  }
-
-  private void multiply(Waiting gathered, Product product, Workers workers) {
-    Tensor rows = gathered.rows.rows(0, gathered.count);
-    for (int b = 0; b < panels.length; b++) {
-      int from = b * PANEL;
-      try (Scope scope = product.openScope()) {
-        Tensor sums = product.gram(rows, from, Math.min(channels, from + PANEL), scope);
-        add(panels[b], sums, true, workers);
-      }
-    }
-    gathered.count = 0;
-  }
-
-  /** Tokens that are multiplied together. */
-  private static final class Waiting implements AutoCloseable {
-    private final Arena arena = Arena.ofShared();
-    private final Tensor rows; // [capacity, channels]
-    private int count;
-
-    Waiting(DType dtype, int capacity, int channels) {
-      this.rows = Tensor.allocate(arena, dtype, Shape.of(capacity, channels));
-    }
-
-    /** Copies rows of {@code x} from {@code first} on until all are here or no more fit. */
-    long take(Tensor x, long first) {
-      long step = Math.min(x.shape().rows() - first, rows.shape().rows() - count);
-      rows.rows(count, count + step).segment().copyFrom(x.rows(first, first + step).segment());
-      count += (int) step;
-      return step;
-    }
-
-    @Override
-    public void close() {
-      arena.close();
     }
   }
 
@@ -177,9 +133,8 @@ public final class SecondMoment implements AutoCloseable {
   }
 
   private void requireFinished() {
-    if (waiting.isPresent()) {
-      throw new IllegalStateException(
-          waiting.get().count + " tokens wait to be multiplied; call finish");
+    if (running.isPresent()) {
+      throw new IllegalStateException("tokens were added and not finished");
     }
   }
 
@@ -321,7 +276,7 @@ public final class SecondMoment implements AutoCloseable {
 
   @Override
   public void close() {
-    waiting.ifPresent(Waiting::close);
+    running.ifPresent(MomentSums::close);
     arena.close();
   }
 }

@@ -124,13 +124,13 @@ public final class Seen implements AutoCloseable {
   /** Sees the rows of {@code x}, on the device of {@code backend}. */
   void add(Tensor x, Backend backend) {
     observer.orElseThrow().add(x);
-    if (histogram.isEmpty() && secondMoment.isEmpty() && rows.isEmpty()) {
+    secondMoment.ifPresent(m -> m.add(x, Product.on(backend), backend.workers()));
+    if (histogram.isEmpty() && rows.isEmpty()) {
       return;
     }
     try (Scope scope = backend.openScope()) {
       Tensor host = backend.toHost(x, scope);
       histogram.ifPresent(h -> h.add(host.toFloats()));
-      secondMoment.ifPresent(m -> m.add(host, Product.on(backend), backend.workers()));
       rows.ifPresent(sample -> sample.add(host));
     }
   }
@@ -138,7 +138,7 @@ public final class Seen implements AutoCloseable {
   /** To be called after the last row. */
   void finish(Backend backend) {
     statistics = Statistics.of(observer.orElseThrow().summary());
-    secondMoment.ifPresent(m -> m.finish(Product.on(backend), backend.workers()));
+    secondMoment.ifPresent(m -> m.finish(backend.workers()));
   }
 
   /** Maxima, means and counts. */

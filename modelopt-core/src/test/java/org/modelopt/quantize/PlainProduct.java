@@ -39,28 +39,37 @@ final class PlainProduct implements Product {
   }
 
   @Override
-  public Tensor gram(Tensor x, int from, int to, Scope scope) {
+  public void gram(Tensor x, int from, int to, boolean add, Tensor sum) {
     int t = (int) x.shape().dim(0);
     int c = (int) x.shape().dim(1);
-    Tensor product = scope.allocate(DType.F32, Shape.of(to - from, c - from));
     for (int i = from; i < to; i++) {
       for (int j = from; j < c; j++) {
-        double sum = 0;
+        double products = 0;
         for (int l = 0; l < t; l++) {
-          sum += (double) x.getFloat((long) l * c + i) * x.getFloat((long) l * c + j);
+          products += (double) x.getFloat((long) l * c + i) * x.getFloat((long) l * c + j);
         }
         long at = (long) (i - from) * (c - from) + j - from;
-        product.segment().set(Tensor.FLOAT, at * 4, (float) sum);
+        float before = add ? sum.getFloat(at) : 0;
+        sum.segment().set(Tensor.FLOAT, at * 4, before + (float) products);
       }
     }
-    return product;
+  }
+
+  @Override
+  public void copyRows(Tensor rows, Tensor target, long at) {
+    target.rows(at, at + rows.shape().rows()).segment().copyFrom(rows.segment());
+  }
+
+  @Override
+  public Tensor toHost(Tensor tensor, Scope scope) {
+    return tensor;
   }
 
   /** The second moment of the rows of {@code x}. */
   static SecondMoment moment(Matrix x, Workers workers) {
     SecondMoment moment = new SecondMoment(x.columns());
     moment.add(x.toTensor(Arena.ofAuto()), INSTANCE, workers);
-    moment.finish(INSTANCE, workers);
+    moment.finish(workers);
     return moment;
   }
 

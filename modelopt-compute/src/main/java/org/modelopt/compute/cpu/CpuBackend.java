@@ -126,33 +126,36 @@ public final class CpuBackend implements Backend {
   }
 
   @Override
-  public Tensor gram(Tensor x, int from, int to, Scope scope) {
+  public void gram(Tensor x, int from, int to, boolean add, Tensor sum) {
     Arguments.matrix("gram", "x", x);
-    Arguments.floats("gram", "x", x);
     long rows = x.shape().dim(0);
     long columns = x.shape().dim(1);
     Arguments.range("gram", from, to, columns);
-    Tensor y = scope.allocate(DType.F32, Shape.of(to - from, columns - from));
-    if (rows == 0) {
-      y.segment().fill((byte) 0);
-      return y;
-    }
     int width = to - from;
-    BufferPool.Buffer left = pool.take(x.dtype().byteSize(rows * width));
-    try {
+    Arguments.typeAndShape("gram", "sum", sum, DType.F32, width, columns - from);
+    if (rows == 0) {
+      if (!add) {
+        sum.segment().fill((byte) 0);
+      }
+      return;
+    }
+    try (Scope scope = openScope()) {
       // Products of a transposed left side are slower by more than transposing takes.
-      Transposition.columns(x, from, to, left.memory(), workers);
+      Tensor left = scope.allocate(x.dtype(), Shape.of(width, rows));
+      Transposition.columns(x, from, to, left.segment(), workers);
+      Tensor products = add ? scope.allocate(DType.F32, sum.shape()) : sum;
       rungs
           .product()
           .multiply(
-              Matrix.of(new Elements(left.memory(), x.dtype()), width, rows),
+              Matrix.of(Elements.of(left), width, rows),
               Matrix.of(Elements.of(x), rows, columns).columns(from, columns),
               Optional.empty(),
-              Matrix.of(Elements.of(y), width, columns - from));
-    } finally {
-      pool.give(left);
+              Matrix.of(Elements.of(products), width, columns - from));
+      if (add) {
+        elementwise.add(
+            Elements.of(sum), Elements.of(products), Elements.of(sum), sum.shape().elements());
+      }
     }
-    return y;
   }
 
   @Override

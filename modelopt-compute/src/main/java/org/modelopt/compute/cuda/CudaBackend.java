@@ -297,16 +297,17 @@ public final class CudaBackend implements Backend {
   }
 
   @Override
-  public Tensor gram(Tensor x, int from, int to, Scope scope) {
+  public void gram(Tensor x, int from, int to, boolean add, Tensor sum) {
     Arguments.matrix("gram", "x", x);
-    Arguments.floats("gram", "x", x);
     int rows = Math.toIntExact(x.shape().dim(0));
     int columns = Math.toIntExact(x.shape().dim(1));
     Arguments.range("gram", from, to, columns);
-    Tensor y = scope.allocate(DType.F32, Shape.of(to - from, columns - from));
+    Arguments.typeAndShape("gram", "sum", sum, DType.F32, to - from, columns - from);
     if (rows == 0) {
-      clear(y);
-      return y;
+      if (!add) {
+        clear(sum);
+      }
+      return;
     }
     device.makeCurrent();
     // Column-major, x is xᵀ with columns of `columns` elements and the result its transpose.
@@ -322,12 +323,11 @@ public final class CudaBackend implements Backend {
             columns,
             first,
             columns,
-            0,
-            address(y),
+            add ? 1 : 0,
+            address(sum),
             columns - from,
             x.dtype(),
             DType.F32));
-    return y;
   }
 
   private void spread(Tensor bias, Tensor y, int columns) {

@@ -120,14 +120,21 @@ class CudaBackendTest {
   @ParameterizedTest
   @EnumSource(Precision.class)
   void secondMoments(Precision precision) {
-    // Sums are float32 in both types; 300 terms as above.
+    // Sums are float32 in both types; twice 300 terms.
     for (int from : new int[] {0, 40}) {
-      float[] expected =
-          run(cpu, precision, in -> in.backend.gram(in.random(1, 300, 45), from, 45, in.scope));
-      float[] actual =
-          run(gpu, precision, in -> in.backend.gram(in.random(1, 300, 45), from, 45, in.scope));
-      assertArrayEquals(expected, actual, 40 * 0x1p-23f * 300);
+      assertArrayEquals(
+          run(cpu, precision, in -> twice(in, from)),
+          run(gpu, precision, in -> twice(in, from)),
+          80 * 0x1p-23f * 300);
     }
+  }
+
+  private static Tensor twice(Inputs in, int from) {
+    Tensor x = in.random(1, 300, 45);
+    Tensor sum = in.scope.allocate(DType.F32, Shape.of(45 - from, 45 - from));
+    in.backend.gram(x, from, 45, false, sum);
+    in.backend.gram(x, from, 45, true, sum);
+    return sum;
   }
 
   @ParameterizedTest
