@@ -167,6 +167,31 @@ __device__ __forceinline__ void logLikelihood(const T* logits, const int* target
   }
 }
 
+// Sum over a row of a * b. One block per row.
+extern "C" __global__ void row_dots(const float* a, const float* b, double* out, int c) {
+  __shared__ double sums[32];
+  const float* left = a + (i64)blockIdx.x * c;
+  const float* right = b + (i64)blockIdx.x * c;
+  double sum = 0;
+  for (int i = threadIdx.x; i < c; i += blockDim.x) {
+    sum += (double)left[i] * right[i];
+  }
+  for (int d = 16; d > 0; d /= 2) {
+    sum += __shfl_xor_sync(~0u, sum, d);
+  }
+  if ((threadIdx.x & 31) == 0) {
+    sums[threadIdx.x >> 5] = sum;
+  }
+  __syncthreads();
+  if (threadIdx.x == 0) {
+    double all = 0;
+    for (int i = 0; i < blockDim.x >> 5; i++) {
+      all += sums[i];
+    }
+    out[blockIdx.x] = all;
+  }
+}
+
 #define KERNELS(t, T)                                                                                                  \
   extern "C" __global__ void rms_norm_##t(const T* x, const T* w, T* y, int c, float epsilon, int flags) {             \
     rmsNorm(x, w, y, c, epsilon, flags);                                                                               \

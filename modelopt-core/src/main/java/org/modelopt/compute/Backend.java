@@ -133,6 +133,14 @@ public interface Backend extends AutoCloseable {
     return HostColumns.scale(this, x, factors, scope);
   }
 
+  /**
+   * The sum of {@code a * b} over each row of two F32 matrices {@code [t, c]}, products and sums in
+   * float64. This form works on the host; devices with memory of their own do better.
+   */
+  default double[] rowDots(Tensor a, Tensor b) {
+    return HostColumns.rowDots(this, a, b);
+  }
+
   /** {@code factor * x}, elementwise. */
   Tensor scale(Tensor x, float factor, Scope scope);
 

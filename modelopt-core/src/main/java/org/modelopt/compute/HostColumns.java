@@ -5,11 +5,38 @@ import java.lang.foreign.MemorySegment;
 import org.modelopt.tensor.DType;
 import org.modelopt.tensor.Tensor;
 
-/** Products of columns and factors in host memory. */
+/** What devices with memory of their own do better, in host memory. */
 final class HostColumns {
   private static final int ROWS_PER_TASK = 64;
 
   private HostColumns() {}
+
+  static double[] rowDots(Backend backend, Tensor a, Tensor b) {
+    if (!a.shape().equals(b.shape())) {
+      throw new IllegalArgumentException("rowDots: %s and %s differ in shape".formatted(a, b));
+    }
+    int columns = Math.toIntExact(a.shape().columns());
+    double[] sums = new double[Math.toIntExact(a.shape().rows())];
+    try (Scope scope = backend.openScope()) {
+      float[] left = backend.toHost(a, scope).toFloats();
+      float[] right = backend.toHost(b, scope).toFloats();
+      backend
+          .workers()
+          .forRange(
+              sums.length,
+              ROWS_PER_TASK,
+              (from, to) -> {
+                for (int row = (int) from; row < to; row++) {
+                  double sum = 0;
+                  for (int i = row * columns; i < (row + 1) * columns; i++) {
+                    sum += (double) left[i] * right[i];
+                  }
+                  sums[row] = sum;
+                }
+              });
+    }
+    return sums;
+  }
 
   static Tensor scale(Backend backend, Tensor x, Tensor factors, Scope scope) {
     Tensor host = backend.toHost(x, scope);

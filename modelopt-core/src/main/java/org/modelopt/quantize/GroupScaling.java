@@ -89,8 +89,8 @@ final class GroupScaling {
     List<float[]> candidates = candidates(step, smooth);
     double[] losses = new double[candidates.size()];
     SecondMoment moment = seen.secondMoment().orElseThrow();
+    addWeightErrors(candidates, moment, losses);
     for (PlannedLinear member : members) {
-      addWeightErrors(member, candidates, moment, losses);
       if (member.input().isPresent()) {
         addInputErrors(member, candidates, losses);
       }
@@ -226,6 +226,27 @@ final class GroupScaling {
       sums[j] /= rows;
     }
     return sums;
+  }
+
+  private void addWeightErrors(
+      List<float[]> candidates, SecondMoment moment, double[] losses) {
+    if (!DeviceMoment.suits(pass) || rotation.isPresent()) {
+      members.forEach(member -> addWeightErrors(member, candidates, moment, losses));
+      return;
+    }
+    try (DeviceMoment device = new DeviceMoment(moment, pass);
+        Arena arena = Arena.ofShared()) {
+      for (PlannedLinear member : members) {
+        Tensor weight = Weights.open(model, member.linear(), pass, arena);
+        QuantSpec spec = member.weight().orElseThrow();
+        long step = RowPanels.rows(member.linear().inFeatures());
+        long rows = weight.shape().dim(0);
+        for (long from = 0; from < rows; from += step) {
+          Tensor panel = weight.rows(from, Math.min(rows, from + step));
+          device.addErrors(panel, spec, candidates, losses);
+        }
+      }
+    }
   }
 
   private void addWeightErrors(

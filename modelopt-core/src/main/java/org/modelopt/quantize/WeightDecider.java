@@ -329,6 +329,8 @@ final class WeightDecider {
       List<String> notes,
       Arena arena) {
     Tensor values = Weights.dequantize(codes, pass, arena);
+    Optional<SecondMoment> onHost = inputs.moment().filter(m -> !DeviceMoment.suits(pass));
+    Optional<SecondMoment> onDevice = inputs.moment().filter(m -> DeviceMoment.suits(pass));
     double[] sums = new double[5]; // |d|^2, |w|^2, d H d, w H w, clipped
     QuantSpec spec = codes.spec();
     forPanels(
@@ -346,14 +348,24 @@ final class WeightDecider {
             Scales part = codes.scales().rows(spec.granularity(), from, to);
             sums[4] += Grid.of(spec, part, w.rows(), w.columns()).beyond(w, BEYOND);
           }
-          inputs
-              .moment()
-              .ifPresent(moment -> {
+          onHost.ifPresent(moment -> {
                 Matrix zero = Matrix.zeros(w.rows(), w.columns());
                 sums[2] += OutputError.of(w, q, moment, product, workers);
                 sums[3] += OutputError.of(w, zero, moment, product, workers);
               });
         });
+    onDevice.ifPresent(moment -> {
+      try (DeviceMoment device = new DeviceMoment(moment, pass)) {
+        forPanels(
+            weight,
+            QuantSpec.INT8_PER_CHANNEL,
+            (from, to) -> {
+              double[] both = device.errorAndSignal(weight.rows(from, to), values.rows(from, to));
+              sums[2] += both[0];
+              sums[3] += both[1];
+            });
+      }
+    });
     return new LinearReport(
         linear.name(),
         SpecText.write(spec),

@@ -512,6 +512,50 @@ public final class CudaBackend implements Backend {
     return scaled("soft_cap", x, cap, scope);
   }
 
+  @Override
+  public Tensor scaleColumns(Tensor x, Tensor factors, Scope scope) {
+    if (factors.dtype() != x.dtype()) {
+      return Backend.super.scaleColumns(x, factors, scope);
+    }
+    Arguments.matrix("scaleColumns", "x", x);
+    Arguments.typeAndShape("scaleColumns", "factors", factors, x.dtype(), x.shape().dim(1));
+    Tensor y = scope.allocate(x.dtype(), x.shape());
+    long n = x.shape().elements();
+    kernels("elementwise")
+        .launch(
+            "scale_columns_" + suffix(x.dtype()),
+            Grid.of(Math.clamp(Math.ceilDiv(n, (long) THREADS), 1, 16L * multiprocessors()), THREADS),
+            arguments()
+                .tensor(x)
+                .tensor(factors)
+                .tensor(y)
+                .int32(Math.toIntExact(x.shape().dim(1)))
+                .int64(n));
+    return y;
+  }
+
+  @Override
+  public double[] rowDots(Tensor a, Tensor b) {
+    Arguments.matrix("rowDots", "a", a);
+    Arguments.typeAndShape(
+        "rowDots", "b", b, DType.F32, a.shape().dim(0), a.shape().dim(1));
+    Arguments.same("rowDots", "a", a, b);
+    int rows = Math.toIntExact(a.shape().dim(0));
+    int columns = Math.toIntExact(a.shape().dim(1));
+    if (rows == 0) {
+      return new double[0];
+    }
+    try (Scope scope = openScope()) {
+      Tensor result = scope.allocate(DType.I32, Shape.of(rows, 2)); // float64
+      kernels("rows")
+          .launch(
+              "row_dots",
+              rowGrid(rows, columns),
+              arguments().tensor(a).tensor(b).tensor(result).int32(columns));
+      return toHost(result, scope).segment().toArray(ValueLayout.JAVA_DOUBLE);
+    }
+  }
+
   private Tensor scaled(String kernel, Tensor x, float by, Scope scope) {
     Arguments.floats(kernel, "x", x);
     Tensor y = scope.allocate(x.dtype(), x.shape());

@@ -139,6 +139,34 @@ class CudaBackendTest {
 
   @ParameterizedTest
   @EnumSource(Precision.class)
+  void factorsOfColumns(Precision precision) {
+    for (int columns : new int[] {1, 45, 4096}) {
+      agree(
+          precision,
+          0,
+          in -> in.backend.scaleColumns(in.random(1, 7, columns), in.random(2, columns), in.scope));
+    }
+  }
+
+  @Test
+  void dotsOfRows() {
+    for (int columns : new int[] {1, 45, 5000}) {
+      double[] expected = dots(cpu, columns);
+      double[] actual = dots(gpu, columns);
+      assertArrayEquals(expected, actual, 1e-12 * columns);
+    }
+  }
+
+  private static double[] dots(Backend backend, int columns) {
+    try (Scope scope = backend.openScope();
+        Arena arena = Arena.ofShared()) {
+      Inputs in = new Inputs(backend, Precision.FLOAT32, scope, arena);
+      return backend.rowDots(in.random(1, 9, columns), in.random(2, 9, columns));
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(Precision.class)
   void norms(Precision precision) {
     for (int columns : new int[] {1, 7, 64, 1000, 4096}) {
       for (NormSpec spec :

@@ -1,0 +1,133 @@
+package org.modelopt.quantize;
+
+import java.lang.foreign.Arena;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.IntStream;
+import org.modelopt.compute.Backend;
+import org.modelopt.compute.ChannelSummary;
+import org.modelopt.compute.Scope;
+import org.modelopt.job.Pass;
+import org.modelopt.numeric.QuantSpec;
+import org.modelopt.numeric.Quantizer;
+import org.modelopt.numeric.Scales;
+import org.modelopt.statistics.SecondMoment;
+import org.modelopt.tensor.DType;
+import org.modelopt.tensor.Shape;
+import org.modelopt.tensor.Tensor;
+
+/**
+ * A second moment in the memory of a device, and the output errors of candidates that follow from
+ * it, without a copy of weights or errors through the host. Worth it where the device has memory of
+ * its own; the host's way ({@link ChannelScaling#errors}) needs half the memory and products.
+ *
+ * <p>The moment is an upper triangle whose blocks on the diagonal are halved, as {@link
+ * SecondMoment} keeps it, with zeros below.
+ */
+final class DeviceMoment implements AutoCloseable {
+  private final Pass pass;
+  private final Backend backend;
+  private final Scope scope;
+  private final Tensor triangle; // F32 [channels, channels]
+  private final long tokens;
+
+  DeviceMoment(SecondMoment moment, Pass pass) {
+    this.pass = pass;
+    this.backend = pass.backend();
+    this.scope = backend.openScope();
+    this.tokens = moment.tokens();
+    int channels = moment.channels();
+    this.triangle = scope.allocate(DType.F32, Shape.of(channels, channels));
+    int first = 0;
+    for (Tensor panel : moment.panels()) {
+      try (Scope one = backend.openScope();
+          Arena arena = Arena.ofShared()) {
+        Tensor rows = backend.toDevice(panel, DType.F32, one);
+        long height = panel.shape().dim(0);
+        if (first > 0) {
+          Tensor zeros =
+              backend.toDevice(
+                  Tensor.allocate(arena, DType.F32, Shape.of(height, first)), DType.F32, one);
+          int[] all = IntStream.range(0, channels).toArray();
+          rows = backend.columns(List.of(zeros, rows), all, one);
+        }
+        backend.copyRows(rows, triangle, first);
+        first += Math.toIntExact(height);
+      }
+    }
+  }
+
+  /** Whether {@code pass} computes on a device with memory of its own. */
+  static boolean suits(Pass pass) {
+    return pass.backend().activationBytes() > 0;
+  }
+
+  /** {@code tr(D H Dᵀ)} of the difference D of two matrices on the device. */
+  private double error(Tensor a, Tensor b, Scope one) {
+    Tensor difference = backend.add(a, backend.scale(b, -1, one), one);
+    return quadratic(difference, one);
+  }
+
+  private double quadratic(Tensor d, Scope one) {
+    Tensor images = backend.linear(d, triangle, Optional.empty(), one);
+    return 2 * Arrays.stream(backend.rowDots(d, images)).sum();
+  }
+
+  /**
+   * Adds to {@code losses} the squared error per token of all outputs of some rows of a weight,
+   * under each of the candidates for the factors of its columns.
+   *
+   * @param weight host rows {@code [rows, in]}
+   */
+  void addErrors(Tensor weight, QuantSpec spec, List<float[]> candidates, double[] losses) {
+    Quantizer quantizer =
+        pass.quantizer(
+            new QuantSpec(
+                spec.format(), spec.granularity(), spec.scaleFormat(), spec.scaleRule(), true));
+    try (Scope shared = backend.openScope()) {
+      Tensor w = backend.toDevice(weight, DType.F32, shared);
+      for (int i = 0; i < losses.length; i++) {
+        float[] factors = candidates.get(i);
+        try (Scope one = backend.openScope()) {
+          Tensor scaled = backend.scaleColumns(w, onDevice(factors, one), one);
+          float global = 1;
+          if (spec.scaleFormat().hasGlobalScale()) {
+            global = quantizer.globalScale(largest(backend.summarize(scaled)));
+          }
+          Tensor rounded = quantizer.fakeQuantize(scaled, Scales.dynamic(global), one);
+          Tensor back =
+              backend.scaleColumns(rounded, onDevice(ChannelScaling.reciprocals(factors), one), one);
+          losses[i] += error(w, back, one) / tokens;
+        }
+      }
+    }
+  }
+
+  /** Squared errors of all outputs over all tokens: of rounded values, and of leaving all out. */
+  double[] errorAndSignal(Tensor weight, Tensor values) {
+    try (Scope one = backend.openScope()) {
+      Tensor w = backend.toDevice(weight, DType.F32, one);
+      Tensor q = backend.toDevice(values, DType.F32, one);
+      return new double[] {error(w, q, one), quadratic(w, one)};
+    }
+  }
+
+  private Tensor onDevice(float[] factors, Scope one) {
+    Tensor host = Tensor.ofFloats(Arena.ofAuto(), Shape.of(factors.length), factors);
+    return backend.toDevice(host, DType.F32, one);
+  }
+
+  private static float largest(ChannelSummary summary) {
+    float largest = 0;
+    for (float amax : summary.amax()) {
+      largest = Math.max(largest, amax);
+    }
+    return largest;
+  }
+
+  @Override
+  public void close() {
+    scope.close();
+  }
+}
