@@ -47,7 +47,7 @@ public final class ChannelScaling {
    * @param sums {@code [in]}, added to in row order
    */
   public static void addWeightMagnitudes(Matrix weight, int block, double[] sums, Workers workers) {
-    float[] amax = Grid.maxima(weight, block);
+    float[] amax = Grid.maxima(weight, block, workers);
     int perRow = Math.ceilDiv(weight.columns(), block);
     workers.forRange(
         weight.columns(),

@@ -79,8 +79,8 @@ public final class Grid {
   }
 
   /** The grid whose scales are {@code amax / maxFinite} of each block; 1 where amax is 0. */
-  public static Grid ofMaxima(NumberFormat format, Matrix weight, int block) {
-    float[] amax = maxima(weight, block);
+  public static Grid ofMaxima(NumberFormat format, Matrix weight, int block, Workers workers) {
+    float[] amax = maxima(weight, block, workers);
     for (int i = 0; i < amax.length; i++) {
       float scale = amax[i] / format.maxFinite();
       amax[i] = scale == 0 ? 1 : scale;
@@ -89,15 +89,23 @@ public final class Grid {
   }
 
   /** Largest magnitude of each block, row-major. */
-  public static float[] maxima(Matrix weight, int block) {
+  public static float[] maxima(Matrix weight, int block, Workers workers) {
     int perRow = Math.ceilDiv(weight.columns(), block);
     float[] amax = new float[Math.multiplyExact(weight.rows(), perRow)];
-    for (int row = 0; row < weight.rows(); row++) {
-      for (int j = 0; j < weight.columns(); j++) {
-        int at = row * perRow + j / block;
-        amax[at] = Math.max(amax[at], Math.abs(weight.get(row, j)));
-      }
-    }
+    workers.forRange(
+        weight.rows(),
+        ROWS_PER_TASK,
+        (from, to) -> {
+          for (int at = (int) from * perRow; at < to * perRow; at++) {
+            int row = at / perRow * weight.columns();
+            int first = at % perRow * block;
+            float most = 0;
+            for (int j = first; j < Math.min(weight.columns(), first + block); j++) {
+              most = Math.max(most, Math.abs(weight.values()[row + j]));
+            }
+            amax[at] = most;
+          }
+        });
     return amax;
   }
 

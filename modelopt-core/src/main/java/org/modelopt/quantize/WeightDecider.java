@@ -127,12 +127,12 @@ final class WeightDecider {
       List<String> notes = new ArrayList<>(inputs.notes());
       Choice choice = choose(rest, spec, global, inputs, notes, arena);
       Optional<Quantizer.RoundTrip> measured =
-          inputs.moment().isEmpty() && choice.given.isEmpty() && second.isEmpty()
+          choice.given.isEmpty()
               ? pass.quantizer(spec)
                   .with(conversion)
                   .roundTrip(org.modelopt.numeric.Matrix.of(rest), choice.scales, BEYOND)
               : Optional.empty();
-      if (measured.isPresent()) {
+      if (measured.isPresent() && inputs.moment().isEmpty() && second.isEmpty()) {
         return new Decided(
             new WeightDecision(
                 changes,
@@ -147,7 +147,7 @@ final class WeightDecider {
               spec, conversion, choice.codes, second.map(s -> second(codes, s, arena)));
       return new Decided(
           new WeightDecision(changes, Optional.of(how), branch),
-          report(linear, rest, codes, inputs, choice.damping, notes, arena));
+          report(linear, rest, codes, inputs, choice.damping, notes, measured, arena));
     }
   }
 
@@ -327,12 +327,30 @@ final class WeightDecider {
       Inputs inputs,
       OptionalDouble damping,
       List<String> notes,
+      Optional<Quantizer.RoundTrip> measured,
       Arena arena) {
     Tensor values = Weights.dequantize(codes, pass, arena);
-    Optional<SecondMoment> onHost = inputs.moment().filter(m -> !DeviceMoment.suits(pass));
-    Optional<SecondMoment> onDevice = inputs.moment().filter(m -> DeviceMoment.suits(pass));
-    double[] sums = new double[5]; // |d|^2, |w|^2, d H d, w H w, clipped
     QuantSpec spec = codes.spec();
+    Quantizer.RoundTrip plain =
+        measured.orElseGet(() -> difference(weight, values, spec, codes.scales()));
+    double[] sums = new double[2]; // d H d, w H w
+    inputs.moment().ifPresent(moment -> addOutputErrors(weight, values, moment, sums));
+    return new LinearReport(
+        linear.name(),
+        SpecText.write(spec),
+        inputs.tokens(),
+        plain.square() == 0 ? 0 : plain.error() / plain.square(),
+        sums[1] > 0 ? OptionalDouble.of(sums[0] / sums[1]) : OptionalDouble.empty(),
+        (double) plain.beyond() / Math.max(1, weight.shape().elements()),
+        damping,
+        notes);
+  }
+
+  /** What {@link Quantizer#roundTrip} tells, of values that were not rounded to the nearest. */
+  private Quantizer.RoundTrip difference(
+      Tensor weight, Tensor values, QuantSpec spec, Scales scales) {
+    double[] sums = new double[2];
+    long[] beyond = new long[1];
     forPanels(
         weight,
         QuantSpec.INT8_PER_CHANNEL,
@@ -345,37 +363,37 @@ final class WeightDecider {
             sums[1] += (double) w.values()[i] * w.values()[i];
           }
           if (!(spec.granularity() instanceof Granularity.PerTensor)) {
-            Scales part = codes.scales().rows(spec.granularity(), from, to);
-            sums[4] += Grid.of(spec, part, w.rows(), w.columns()).beyond(w, BEYOND);
+            Scales part = scales.rows(spec.granularity(), from, to);
+            beyond[0] += Grid.of(spec, part, w.rows(), w.columns()).beyond(w, BEYOND);
           }
-          onHost.ifPresent(moment -> {
-                Matrix zero = Matrix.zeros(w.rows(), w.columns());
-                sums[2] += OutputError.of(w, q, moment, product, workers);
-                sums[3] += OutputError.of(w, zero, moment, product, workers);
-              });
         });
-    onDevice.ifPresent(moment -> {
+    return new Quantizer.RoundTrip(sums[0], sums[1], beyond[0]);
+  }
+
+  /** Adds {@code tr(D H Dᵀ)} of the error D and of the weight itself. */
+  private void addOutputErrors(Tensor weight, Tensor values, SecondMoment moment, double[] sums) {
+    if (DeviceMoment.suits(pass)) {
       try (DeviceMoment device = new DeviceMoment(moment, pass)) {
         forPanels(
             weight,
             QuantSpec.INT8_PER_CHANNEL,
             (from, to) -> {
               double[] both = device.errorAndSignal(weight.rows(from, to), values.rows(from, to));
-              sums[2] += both[0];
-              sums[3] += both[1];
+              sums[0] += both[0];
+              sums[1] += both[1];
             });
       }
-    });
-    return new LinearReport(
-        linear.name(),
-        SpecText.write(spec),
-        inputs.tokens(),
-        sums[1] == 0 ? 0 : sums[0] / sums[1],
-        inputs.moment().isPresent() && sums[3] > 0
-            ? OptionalDouble.of(sums[2] / sums[3])
-            : OptionalDouble.empty(),
-        sums[4] / Math.max(1, weight.shape().elements()),
-        damping,
-        notes);
+      return;
+    }
+    forPanels(
+        weight,
+        QuantSpec.INT8_PER_CHANNEL,
+        (from, to) -> {
+          Matrix w = panel(weight, from, to);
+          Matrix q = panel(values, from, to);
+          Matrix zero = Matrix.zeros(w.rows(), w.columns());
+          sums[0] += OutputError.of(w, q, moment, product, workers);
+          sums[1] += OutputError.of(w, zero, moment, product, workers);
+        });
   }
 }

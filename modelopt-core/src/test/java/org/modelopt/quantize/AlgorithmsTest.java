@@ -87,7 +87,7 @@ class AlgorithmsTest {
             weight(),
             candidates,
             moment(x),
-            w -> Grid.ofMaxima(IntFormat.INT4, w, BLOCK).nearest(w, workers),
+            w -> Grid.ofMaxima(IntFormat.INT4, w, BLOCK, workers).nearest(w, workers),
             PlainProduct.INSTANCE,
             workers);
     double[] losses = {
@@ -120,7 +120,7 @@ class AlgorithmsTest {
 
   @Test
   void clipSearchFindsTheReferencesRatios() {
-    Grid grid = Grid.ofMaxima(IntFormat.INT4, weight(), BLOCK);
+    Grid grid = Grid.ofMaxima(IntFormat.INT4, weight(), BLOCK, workers);
     double[] tried = ScaleSearch.multiples(0.5, 1, 11);
     int[] found =
         ScaleSearch.best(
@@ -140,7 +140,7 @@ class AlgorithmsTest {
     Matrix weight =
         new Matrix(
             2, 8, new float[] {.1f, -.2f, .3f, .4f, 5, .25f, -.35f, .15f, 1, 2, 3, 4, 5, 6, 7, 8});
-    Grid grid = Grid.ofMaxima(IntFormat.INT4, weight, 8);
+    Grid grid = Grid.ofMaxima(IntFormat.INT4, weight, 8, workers);
     double[] tried = ScaleSearch.multiples(.25, 4, 39);
     int[] found =
         ScaleSearch.best(
@@ -176,7 +176,7 @@ class AlgorithmsTest {
 
   @Test
   void gptqGivesTheReferencesRowAndKeepsRoundingToNearestWhereTheReferenceLoses() {
-    Grid grid = Grid.ofMaxima(IntFormat.INT4, weight(), BLOCK);
+    Grid grid = Grid.ofMaxima(IntFormat.INT4, weight(), BLOCK, workers);
     SecondMoment moment = moment(gptqInputs());
     Gptq.Result result =
         Gptq.of(moment, 0.01, Gptq.Order.NATURAL, PlainProduct.INSTANCE, workers)
@@ -210,7 +210,7 @@ class AlgorithmsTest {
   @Test
   void dampingRisesOnlyUntilTheMomentCanBeFactored() {
     SecondMoment moment = moment(new float[] {1, 1, 1, 1, 1, 1, 1, 1});
-    Grid grid = Grid.ofMaxima(IntFormat.INT4, weight(), BLOCK);
+    Grid grid = Grid.ofMaxima(IntFormat.INT4, weight(), BLOCK, workers);
     Gptq.Result result =
         Gptq.of(moment, 0, Gptq.Order.BY_MOMENT, PlainProduct.INSTANCE, workers)
             .round(weight(), grid);

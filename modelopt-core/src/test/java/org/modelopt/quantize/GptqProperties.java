@@ -64,7 +64,7 @@ class GptqProperties {
         Workers two = new Workers(2)) {
       Matrix weight = random(ROWS, columns, random);
       try (SecondMoment moment = PlainProduct.moment(random(20, columns, random), two)) {
-        Grid grid = Grid.ofMaxima(format(format), weight, 16);
+        Grid grid = Grid.ofMaxima(format(format), weight, 16, two);
         Matrix rounded = round(weight, moment, grid, order, two);
         double nearest = error(weight, grid.nearest(weight, two), moment, two);
         assertTrue(error(weight, rounded, moment, two) <= nearest * (1 + 1e-9));
@@ -90,7 +90,7 @@ class GptqProperties {
         x.values()[i * 20 + i] = random.nextFloat(0.1f, 4);
       }
       try (SecondMoment moment = PlainProduct.moment(x, workers)) {
-        Grid grid = Grid.ofMaxima(IntFormat.INT4, weight, 16);
+        Grid grid = Grid.ofMaxima(IntFormat.INT4, weight, 16, workers);
         assertArrayEquals(
             grid.nearest(weight, workers).values(),
             round(weight, moment, grid, Gptq.Order.BY_MOMENT, workers).values());
@@ -105,7 +105,7 @@ class GptqProperties {
     try (Workers workers = new Workers(2)) {
       Matrix weight = random(ROWS, columns, random);
       Matrix x = random(23, columns, random);
-      Grid grid = Grid.ofMaxima(IntFormat.INT4, weight, 16);
+      Grid grid = Grid.ofMaxima(IntFormat.INT4, weight, 16, workers);
       Matrix rounded = grid.nearest(weight, workers);
       double direct = 0;
       for (int t = 0; t < x.rows(); t++) {
@@ -155,7 +155,7 @@ class GptqProperties {
     try (Workers workers = new Workers(2)) {
       Matrix weight = random(ROWS, columns, random);
       SecondMoment moment = PlainProduct.moment(random(20, columns, random), workers);
-      Grid usual = Grid.ofMaxima(IntFormat.INT4, weight, columns); // one block: its error is all
+      Grid usual = Grid.ofMaxima(IntFormat.INT4, weight, columns, workers); // one block: its error is all
       List<Grid> tried = new ArrayList<>();
       for (float multiple : new float[] {1, .9f, .8f, .7f}) {
         float[] scales = usual.scales();

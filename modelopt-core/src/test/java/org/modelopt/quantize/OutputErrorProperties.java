@@ -62,7 +62,7 @@ class OutputErrorProperties {
         candidates.add(factors);
       }
       UnaryOperator<Matrix> quantize =
-          m -> Grid.ofMaxima(IntFormat.INT4, m, BLOCK).nearest(m, workers);
+          m -> Grid.ofMaxima(IntFormat.INT4, m, BLOCK, workers).nearest(m, workers);
       SecondMoment moment = PlainProduct.moment(x, workers);
       double[] losses =
           ChannelScaling.errors(
@@ -88,7 +88,7 @@ class OutputErrorProperties {
     try (Workers workers = new Workers(2)) {
       Matrix weight = random(ROWS, columns, random);
       Matrix x = random(TOKENS, columns, random);
-      Grid usual = Grid.ofMaxima(IntFormat.INT4, weight, BLOCK);
+      Grid usual = Grid.ofMaxima(IntFormat.INT4, weight, BLOCK, workers);
       List<Grid> tried = new ArrayList<>();
       for (float multiple : new float[] {1, .9f, .8f, .7f, .6f, .5f}) {
         float[] scales = usual.scales();
