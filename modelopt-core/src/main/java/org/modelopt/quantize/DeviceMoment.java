@@ -97,7 +97,8 @@ final class DeviceMoment implements AutoCloseable {
           }
           Tensor rounded = quantizer.fakeQuantize(scaled, Scales.dynamic(global), one);
           Tensor back =
-              backend.scaleColumns(rounded, onDevice(ChannelScaling.reciprocals(factors), one), one);
+              backend.scaleColumns(
+                  rounded, onDevice(ChannelScaling.reciprocals(factors), one), one);
           losses[i] += error(w, back, one) / tokens;
         }
       }

@@ -228,8 +228,7 @@ final class GroupScaling {
     return sums;
   }
 
-  private void addWeightErrors(
-      List<float[]> candidates, SecondMoment moment, double[] losses) {
+  private void addWeightErrors(List<float[]> candidates, SecondMoment moment, double[] losses) {
     if (!DeviceMoment.suits(pass) || rotation.isPresent()) {
       members.forEach(member -> addWeightErrors(member, candidates, moment, losses));
       return;

@@ -155,7 +155,8 @@ class GptqProperties {
     try (Workers workers = new Workers(2)) {
       Matrix weight = random(ROWS, columns, random);
       SecondMoment moment = PlainProduct.moment(random(20, columns, random), workers);
-      Grid usual = Grid.ofMaxima(IntFormat.INT4, weight, columns, workers); // one block: its error is all
+      Grid usual =
+          Grid.ofMaxima(IntFormat.INT4, weight, columns, workers); // one block: its error is all
       List<Grid> tried = new ArrayList<>();
       for (float multiple : new float[] {1, .9f, .8f, .7f}) {
         float[] scales = usual.scales();

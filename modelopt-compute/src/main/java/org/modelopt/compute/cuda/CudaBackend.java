@@ -524,7 +524,8 @@ public final class CudaBackend implements Backend {
     kernels("elementwise")
         .launch(
             "scale_columns_" + suffix(x.dtype()),
-            Grid.of(Math.clamp(Math.ceilDiv(n, (long) THREADS), 1, 16L * multiprocessors()), THREADS),
+            Grid.of(
+                Math.clamp(Math.ceilDiv(n, (long) THREADS), 1, 16L * multiprocessors()), THREADS),
             arguments()
                 .tensor(x)
                 .tensor(factors)
@@ -537,8 +538,7 @@ public final class CudaBackend implements Backend {
   @Override
   public double[] rowDots(Tensor a, Tensor b) {
     Arguments.matrix("rowDots", "a", a);
-    Arguments.typeAndShape(
-        "rowDots", "b", b, DType.F32, a.shape().dim(0), a.shape().dim(1));
+    Arguments.typeAndShape("rowDots", "b", b, DType.F32, a.shape().dim(0), a.shape().dim(1));
     Arguments.same("rowDots", "a", a, b);
     int rows = Math.toIntExact(a.shape().dim(0));
     int columns = Math.toIntExact(a.shape().dim(1));
