@@ -1,7 +1,6 @@
 package org.modelopt.numeric;
 
 import java.lang.foreign.Arena;
-import java.util.Optional;
 import org.modelopt.compute.Scope;
 import org.modelopt.tensor.DType;
 import org.modelopt.tensor.Tensor;
@@ -92,12 +91,11 @@ public interface Quantizer {
   record RoundTrip(double error, double square, long beyond) {}
 
   /**
-   * {@link RoundTrip} of host elements under given scales; empty where this device has no faster
-   * way than codes on the host.
+   * What encoding and decoding host elements under given scales does, without keeping codes.
+   *
+   * @param slack see {@link RoundTrip#beyond}
    */
-  default Optional<RoundTrip> roundTrip(Matrix x, Scales scales, float slack) {
-    return Optional.empty();
-  }
+  RoundTrip roundTrip(Matrix x, Scales scales, float slack);
 
   /** Largest magnitudes of the elements that share a scale, F32, in memory of {@code arena}. */
   default Tensor amax(Tensor tensor, Arena arena) {

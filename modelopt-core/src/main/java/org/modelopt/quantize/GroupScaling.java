@@ -180,7 +180,7 @@ final class GroupScaling {
 
   /** What is done to each panel of rows of a member's weight. */
   private interface PanelTask {
-    void run(Matrix panel);
+    void run(Tensor panel);
   }
 
   private void forPanels(PlannedLinear member, PanelTask task) {
@@ -188,9 +188,7 @@ final class GroupScaling {
       Tensor weight = Weights.open(model, member.linear(), pass, arena);
       long rows = RowPanels.rows(member.linear().inFeatures());
       for (long from = 0; from < weight.shape().dim(0); from += rows) {
-        task.run(
-            Matrix.copyOf(
-                weight.rows(from, Math.min(weight.shape().dim(0), from + rows)), workers));
+        task.run(weight.rows(from, Math.min(weight.shape().dim(0), from + rows)));
       }
     }
   }
@@ -200,7 +198,8 @@ final class GroupScaling {
     for (PlannedLinear member : members) {
       forPanels(
           member,
-          panel -> {
+          rows -> {
+            Matrix panel = Matrix.copyOf(rows, workers);
             for (int row = 0; row < panel.rows(); row++) {
               for (int j = 0; j < most.length; j++) {
                 most[j] = Math.max(most[j], Math.abs(panel.get(row, j)));
@@ -219,7 +218,11 @@ final class GroupScaling {
           member.weight().orElseThrow().granularity() instanceof Granularity.Block(int size)
               ? size
               : ties.length;
-      forPanels(member, panel -> ChannelScaling.addWeightMagnitudes(panel, block, sums, workers));
+      forPanels(
+          member,
+          panel ->
+              ChannelScaling.addWeightMagnitudes(
+                  Matrix.copyOf(panel, workers), block, sums, workers));
       rows += member.linear().outFeatures();
     }
     for (int j = 0; j < sums.length; j++) {
@@ -233,17 +236,10 @@ final class GroupScaling {
       members.forEach(member -> addWeightErrors(member, candidates, moment, losses));
       return;
     }
-    try (DeviceMoment device = new DeviceMoment(moment, pass);
-        Arena arena = Arena.ofShared()) {
+    try (DeviceMoment device = new DeviceMoment(moment, pass)) {
       for (PlannedLinear member : members) {
-        Tensor weight = Weights.open(model, member.linear(), pass, arena);
         QuantSpec spec = member.weight().orElseThrow();
-        long step = RowPanels.rows(member.linear().inFeatures());
-        long rows = weight.shape().dim(0);
-        for (long from = 0; from < rows; from += step) {
-          Tensor panel = weight.rows(from, Math.min(rows, from + step));
-          device.addErrors(panel, spec, candidates, losses);
-        }
+        forPanels(member, panel -> device.addErrors(panel, spec, candidates, losses));
       }
     }
   }
@@ -256,7 +252,12 @@ final class GroupScaling {
         panel -> {
           double[] errors =
               ChannelScaling.errors(
-                  panel, candidates, moment, m -> simulated(m, quantizer), product, workers);
+                  Matrix.copyOf(panel, workers),
+                  candidates,
+                  moment,
+                  m -> simulated(m, quantizer),
+                  product,
+                  workers);
           for (int i = 0; i < losses.length; i++) {
             losses[i] += errors[i] / moment.tokens();
           }

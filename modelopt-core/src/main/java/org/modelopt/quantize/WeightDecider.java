@@ -128,9 +128,10 @@ final class WeightDecider {
       Choice choice = choose(rest, spec, global, inputs, notes, arena);
       Optional<Quantizer.RoundTrip> measured =
           choice.given.isEmpty()
-              ? pass.quantizer(spec)
-                  .with(conversion)
-                  .roundTrip(org.modelopt.numeric.Matrix.of(rest), choice.scales, BEYOND)
+              ? Optional.of(
+                  pass.quantizer(spec)
+                      .with(conversion)
+                      .roundTrip(org.modelopt.numeric.Matrix.of(rest), choice.scales, BEYOND))
               : Optional.empty();
       if (measured.isPresent() && inputs.moment().isEmpty() && second.isEmpty()) {
         return new Decided(

@@ -282,11 +282,11 @@ final class CudaQuantizer implements Quantizer {
   }
 
   @Override
-  public Optional<RoundTrip> roundTrip(Matrix x, Scales scales, float slack) {
-    if (x.elements() == 0) {
-      return Optional.empty();
-    }
+  public RoundTrip roundTrip(Matrix x, Scales scales, float slack) {
     Checks.scales(spec(), x, scales);
+    if (x.elements() == 0) {
+      return new RoundTrip(0, 0, 0);
+    }
     boolean counts = !wholeOnly() && scales.zeroPoints().isEmpty();
     double[] sums = new double[3];
     forPieces(
@@ -304,7 +304,7 @@ final class CudaQuantizer implements Quantizer {
             sums[i % 3] += all[i];
           }
         });
-    return Optional.of(new RoundTrip(sums[0], sums[1], (long) sums[2]));
+    return new RoundTrip(sums[0], sums[1], (long) sums[2]);
   }
 
   @Override

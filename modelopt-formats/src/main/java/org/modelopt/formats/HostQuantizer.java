@@ -241,7 +241,7 @@ final class HostQuantizer implements Quantizer {
   }
 
   @Override
-  public Optional<RoundTrip> roundTrip(Matrix x, Scales scales, float slack) {
+  public RoundTrip roundTrip(Matrix x, Scales scales, float slack) {
     Checks.scales(spec, x, scales);
     boolean counts =
         !(spec.granularity() instanceof Granularity.PerTensor) && scales.zeroPoints().isEmpty();
@@ -266,7 +266,7 @@ final class HostQuantizer implements Quantizer {
         sums[i] += part[i];
       }
     }
-    return Optional.of(new RoundTrip(sums[0], sums[1], (long) sums[2]));
+    return new RoundTrip(sums[0], sums[1], (long) sums[2]);
   }
 
   @Override

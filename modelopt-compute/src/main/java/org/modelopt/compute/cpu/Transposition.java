@@ -7,7 +7,10 @@ import org.modelopt.compute.Workers;
 import org.modelopt.tensor.DType;
 import org.modelopt.tensor.Tensor;
 
-/** Transposed copies, block by block so that reading and writing stay in the caches. */
+/**
+ * Transposed copies, block by block so that reading and writing stay in the caches. Written out for
+ * both widths: arrays of primitives have no common form.
+ */
 final class Transposition {
   private static final int ROWS = 128;
   private static final int COLUMNS = 256;

@@ -351,20 +351,21 @@ public final class ScalarKernels implements Kernels {
       error[i % SUM_LANES] += difference * difference;
       square[i % SUM_LANES] += x * x;
     }
-    sums[0] += inHalves(error);
-    sums[1] += inHalves(square);
+    sums[0] += inHalves(error, 0);
+    sums[1] += inHalves(square, 0);
     for (int g = 0; g < strip.groups(); g++) {
       sums[2] += beyond(strip.x, strip.start(g), strip.end(g), reach * strip.divisor[g]);
     }
   }
 
-  private static double inHalves(double[] lanes) {
+  /** The sum of the {@link #SUM_LANES} numbers from {@code from} on, by halves; changes them. */
+  static double inHalves(double[] lanes, int from) {
     for (int width = SUM_LANES / 2; width > 0; width /= 2) {
-      for (int i = 0; i < width; i++) {
+      for (int i = from; i < from + width; i++) {
         lanes[i] += lanes[i + width];
       }
     }
-    return lanes[0];
+    return lanes[from];
   }
 
   /** How many of some elements are larger than {@code most}. */

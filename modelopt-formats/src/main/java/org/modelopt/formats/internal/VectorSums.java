@@ -32,8 +32,8 @@ final class VectorSums {
     for (int lane = 0; lane < Kernels.SUM_LANES; lane += WIDTH) {
       everySixteenth(strip, lane, end, lanes);
     }
-    sums[0] += inHalves(lanes, 0);
-    sums[1] += inHalves(lanes, Kernels.SUM_LANES);
+    sums[0] += ScalarKernels.inHalves(lanes, 0);
+    sums[1] += ScalarKernels.inHalves(lanes, Kernels.SUM_LANES);
     for (int g = 0; g < strip.groups(); g++) {
       sums[2] += beyond(strip.x, strip.start(g), strip.end(g), reach * strip.divisor[g]);
     }
@@ -56,15 +56,6 @@ final class VectorSums {
   private static DoubleVector doubles(float[] from, int index) {
     return (DoubleVector)
         FloatVector.fromArray(HALF_FLOATS, from, index).convertShape(F2D, DOUBLES, 0);
-  }
-
-  private static double inHalves(double[] lanes, int from) {
-    for (int width = Kernels.SUM_LANES / 2; width > 0; width /= 2) {
-      for (int i = from; i < from + width; i++) {
-        lanes[i] += lanes[i + width];
-      }
-    }
-    return lanes[from];
   }
 
   private static int beyond(float[] x, int from, int to, float most) {
