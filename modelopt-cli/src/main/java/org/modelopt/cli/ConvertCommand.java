@@ -81,6 +81,11 @@ final class ConvertCommand implements Callable<Integer> {
       export.compareNoValues();
     }
     try (HfModel opened = model.open()) {
+      if (compare && opened.storedDecisions().isPresent()) {
+        throw new ConfigException(
+            opened.name()
+                + " is quantized already: there are no values to --compare with; leave that out");
+      }
       for (ExportResult result :
           export.write(quantized(opened, to, options), to.target(), options)) {
         JobOutput.print(terminal, result);

@@ -31,6 +31,7 @@ import org.modelopt.model.Layer;
 import org.modelopt.model.Linear;
 import org.modelopt.model.Model;
 import org.modelopt.numeric.QuantSpec;
+import org.modelopt.numeric.QuantizedTensor;
 import org.modelopt.report.LinearReport;
 import org.modelopt.statistics.SecondMoment;
 import org.modelopt.statistics.Seen;
@@ -248,9 +249,10 @@ final class Decider {
       WeightDecider.Inputs known,
       SequencedMap<String, WeightDecision> decisions,
       List<LinearReport> reports) {
+    Optional<WidenedScales> widened = widened(group, folding);
     Map<QuantSpec, Float> largest = new HashMap<>();
     for (PlannedLinear member : quantized(group)) {
-      if (!member.weight().orElseThrow().scaleFormat().hasGlobalScale()) {
+      if (widened.isPresent() || !member.weight().orElseThrow().scaleFormat().hasGlobalScale()) {
         continue;
       }
       try (Arena one = Arena.ofShared()) {
@@ -275,13 +277,19 @@ final class Decider {
       try (Arena one = Arena.ofShared()) {
         Tensor weight = changed(linear, changes, one);
         float amax = largest.getOrDefault(spec, 0f); // of no matter without a global scale
+        WeightDecider.Start start =
+            widened
+                .map(how ->
+                    WeightDecider.Start.keeping(
+                        how.scales(model.storedCodes(linear, one).orElseThrow(), spec, one)))
+                .orElseGet(() -> WeightDecider.Start.ofRule(weights.globalScale(spec, amax)));
         WeightDecider.Decided decided =
             weights.decide(
                 linear,
                 weight,
                 changes,
                 spec,
-                weights.globalScale(spec, amax),
+                start,
                 member.dequantizedWeight(),
                 known);
         decisions.put(linear.name(), decided.decision());
@@ -291,6 +299,28 @@ final class Decider {
       }
     }
     shareSecondScales(group, decisions);
+  }
+
+  /** How the members keep the values they have in a checkpoint, if that is so and can be. */
+  private Optional<WidenedScales> widened(InputGroup group, Folding folding) {
+    if (!procedure.roundsByRule()) {
+      return Optional.empty();
+    }
+    try (Arena one = Arena.ofShared()) {
+      List<QuantizedTensor> stored = new ArrayList<>();
+      for (PlannedLinear member : quantized(group)) {
+        Optional<QuantizedTensor> codes =
+            changes(group, member.linear(), folding).isEmpty()
+                ? model.storedCodes(member.linear(), one)
+                : Optional.empty();
+        if (codes.isEmpty()
+            || !WidenedScales.fits(codes.get().spec(), member.weight().orElseThrow())) {
+          return Optional.empty();
+        }
+        stored.add(codes.get());
+      }
+      return stored.isEmpty() ? Optional.empty() : WidenedScales.of(stored);
+    }
   }
 
   /** Servers join the members and keep one second scale, the largest. */

@@ -152,6 +152,14 @@ record Procedure(
         };
   }
 
+  /** Whether scales of weights are the rule's and codes the nearest. */
+  boolean roundsByRule() {
+    return weightScales instanceof WeightScales.ByRule
+        && feedback.isEmpty()
+        && rank == 0
+        && rotation == 0;
+  }
+
   /** Whether anything about inputs is needed to decide weights. */
   boolean needsInputs() {
     return needsSecondMoments() || !(scaling instanceof Scaling.None);

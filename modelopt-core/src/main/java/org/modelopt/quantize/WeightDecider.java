@@ -61,6 +61,22 @@ final class WeightDecider {
   record Inputs(
       long tokens, Optional<SecondMoment> moment, Optional<Gptq> feedback, List<String> notes) {}
 
+  /**
+   * Where the scales of a weight begin.
+   *
+   * @param globalScale of the members of an input group that have one in common
+   * @param kept scales that keep what a checkpoint stores, and are not to be changed
+   */
+  record Start(float globalScale, Optional<Scales> kept) {
+    static Start ofRule(float globalScale) {
+      return new Start(globalScale, Optional.empty());
+    }
+
+    static Start keeping(Scales scales) {
+      return new Start(scales.globalScale(), Optional.of(scales));
+    }
+  }
+
   private final Procedure procedure;
   private final Conversion conversion;
   private final Pass pass;
@@ -103,7 +119,7 @@ final class WeightDecider {
    *
    * @param weight with its changes, before a branch is taken out
    * @param changes they are
-   * @param globalScale of the members of an input group that have one in common
+   * @param start where scales begin
    * @param second format of what the codes stand for, if any
    */
   Decided decide(
@@ -111,7 +127,7 @@ final class WeightDecider {
       Tensor weight,
       List<Change> changes,
       QuantSpec spec,
-      float globalScale,
+      Start start,
       Optional<QuantSpec> second,
       Inputs inputs) {
     try (Arena arena = Arena.ofShared()) {
@@ -123,9 +139,10 @@ final class WeightDecider {
                       .of(weight, procedure.rank(), arena));
       WeightDecision base = new WeightDecision(List.of(), Optional.empty(), branch);
       Tensor rest = Weights.toQuantize(weight, base, pass, arena);
-      float global = branch.isEmpty() ? globalScale : globalScale(spec, amax(rest, arena));
+      Start begin =
+          branch.isEmpty() ? start : Start.ofRule(globalScale(spec, amax(rest, arena)));
       List<String> notes = new ArrayList<>(inputs.notes());
-      Choice choice = choose(rest, spec, global, inputs, notes, arena);
+      Choice choice = choose(rest, spec, begin, inputs, notes, arena);
       Optional<Quantizer.RoundTrip> measured =
           choice.given.isEmpty()
               ? Optional.of(
@@ -166,7 +183,14 @@ final class WeightDecider {
   }
 
   private Choice choose(
-      Tensor weight, QuantSpec spec, float global, Inputs inputs, List<String> notes, Arena arena) {
+      Tensor weight, QuantSpec spec, Start start, Inputs inputs, List<String> notes, Arena arena) {
+    if (start.kept.isPresent()) {
+      Scales kept = start.kept.get();
+      notes.add("keeps the stored values");
+      return new Choice(
+          new Codes.GivenScales(scratch.put(kept)), Optional.empty(), kept, OptionalDouble.empty());
+    }
+    float global = start.globalScale;
     Scales base = Scales.allocate(spec, weight.shape(), global, arena);
     pass.quantizer(ruleOf(spec))
         .with(conversion)

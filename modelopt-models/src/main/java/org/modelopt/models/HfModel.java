@@ -258,6 +258,12 @@ public final class HfModel implements Model {
     return stored.flatMap(quantization -> quantization.codes(linear, owner));
   }
 
+  /** Names of the tensors that the weight of {@code linear} is read from. */
+  public Set<String> weightTensors(Linear linear) {
+    Set<String> codes = stored.map(quantization -> quantization.names(linear)).orElse(Set.of());
+    return codes.isEmpty() ? Set.of(linear.weightName()) : codes;
+  }
+
   @Override
   public Optional<Quantization> storedSecond(Linear linear) {
     return stored.flatMap(quantization -> quantization.second(linear));

@@ -88,33 +88,31 @@ public final class HfPlan {
   }
 
   private void addStored() {
-    subject
-        .sources()
-        .forEach((name, linear) -> {
-          TensorInfo stored = subject.model().tensors().find(name).orElseThrow();
-          if (linear.isEmpty()) {
-            parameters.put(
-                name,
-                List.of(new Piece<>(Place.of(name), (t, pass, arena) -> typed(t, pass, arena))));
-            infos.add(new TensorInfo(name, type(stored.dtype()), stored.shape()));
-          } else if (name.equals(linear.get().weightName())) {
-            addWeight(linear.get());
-          } else {
-            infos.add(new TensorInfo(name, type(stored.dtype()), stored.shape()));
-            pieces(linear.get())
-                .add(
-                    new Piece<>(
-                        Place.of(name),
-                        (form, pass, arena) -> typed(form.bias().orElseThrow(), pass, arena)));
-          }
-        });
+    for (Subject.Source source : subject.sources()) {
+      String name = source.name();
+      TensorInfo stored = source.info();
+      if (source.isWeight()) {
+        addWeight(source.linear().orElseThrow(), stored.dtype());
+        continue;
+      }
+      infos.add(new TensorInfo(name, type(stored.dtype()), stored.shape()));
+      if (source.linear().isPresent()) {
+        pieces(source.linear().get())
+            .add(
+                new Piece<>(
+                    Place.of(name),
+                    (form, pass, arena) -> typed(form.bias().orElseThrow(), pass, arena)));
+      } else {
+        parameters.put(
+            name, List.of(new Piece<>(Place.of(name), (t, pass, arena) -> typed(t, pass, arena))));
+      }
+    }
   }
 
-  private void addWeight(Linear linear) {
+  private void addWeight(Linear linear, DType stored) {
     Optional<LinearLayout> layout = Optional.ofNullable(layouts.get(linear));
     if (layout.isEmpty()) {
-      TensorInfo stored = subject.model().tensors().find(linear.weightName()).orElseThrow();
-      DType kept = stored.dtype().isWideFloat() ? type(stored.dtype()) : dtype;
+      DType kept = stored.isWideFloat() ? type(stored) : dtype;
       infos.add(new TensorInfo(linear.weightName(), kept, LinearTensors.shape(linear)));
       pieces(linear)
           .add(

@@ -368,24 +368,25 @@ final class RankTensors {
 
   /** Adds norms, embedding, output head and scales of the cache. */
   void addParameters() {
-    subject
-        .sources()
-        .forEach((name, linear) -> {
-          if (linear.isEmpty()) {
-            addParameter(name);
-          } else if (linear.get().name().equals("lm_head") && name.equals(DecoderSpec.HEAD)) {
-            addVocabulary(
-                lastStage(),
-                "lm_head.weight",
-                (rank, place, from) ->
-                    linears
-                        .computeIfAbsent(linear.get(), key -> new ArrayList<>())
-                        .add(
-                            new Piece<>(
-                                place, (form, pass, arena) -> padded(form.plain(), from, arena))));
-          }
-        });
+    for (Subject.Source source : subject.sources()) {
+      if (source.linear().isEmpty()) {
+        addParameter(source.name());
+      } else if (source.name().equals(DecoderSpec.HEAD)) {
+        addHead(source.linear().get());
+      }
+    }
     cacheScales.ifPresent(this::addCache);
+  }
+
+  private void addHead(Linear head) {
+    addVocabulary(
+        lastStage(),
+        "lm_head.weight",
+        (rank, place, from) ->
+            linears
+                .computeIfAbsent(head, key -> new ArrayList<>())
+                .add(
+                    new Piece<>(place, (form, pass, arena) -> padded(form.plain(), from, arena))));
   }
 
   private int lastStage() {

@@ -11,7 +11,8 @@ import org.modelopt.job.JobOptions;
  * @param job threads and receiver of progress
  * @param shardBytes size of tensors at which a new file begins, where a target has shards
  * @param consumers programs that shall load the result; empty for all that read its format
- * @param compareValues whether the check before publishing compares weights with the original
+ * @param compareValues whether the check before publishing compares weights with the original,
+ *     unless that is quantized
  * @param command command line that makes the export, for its model card
  */
 public record ExportOptions(

@@ -99,15 +99,11 @@ final class StreamingPass {
   /** In the order of the checkpoint, so that it is read from front to back. */
   private List<Task> tasks() {
     List<Task> tasks = new ArrayList<>();
-    subject
-        .sources()
-        .forEach((name, linear) -> {
-          TensorInfo stored = subject.model().tensors().find(name).orElseThrow();
-          boolean bias = linear.isPresent() && !name.equals(linear.get().weightName());
-          if (!bias) {
-            tasks.add(new Task(name, stored.byteSize(), linear));
-          }
-        });
+    for (Subject.Source source : subject.sources()) {
+      if (source.isWeight() || source.linear().isEmpty()) {
+        tasks.add(new Task(source.name(), source.info().byteSize(), source.linear()));
+      }
+    }
     return tasks;
   }
 

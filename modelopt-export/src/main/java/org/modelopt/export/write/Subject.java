@@ -3,6 +3,7 @@ package org.modelopt.export.write;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Collections;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -16,12 +17,12 @@ import org.modelopt.decision.InputDecision;
 import org.modelopt.decision.WeightDecision;
 import org.modelopt.decision.WeightQuantization;
 import org.modelopt.error.ConfigException;
-import org.modelopt.model.Layer;
 import org.modelopt.model.Linear;
 import org.modelopt.models.HfModel;
 import org.modelopt.models.decoder.DecoderSpec;
 import org.modelopt.quantize.QuantizedModel;
 import org.modelopt.tensor.DType;
+import org.modelopt.tensor.Shape;
 import org.modelopt.tensor.TensorInfo;
 
 /**
@@ -88,8 +89,9 @@ public record Subject(QuantizedModel quantized, HfModel model, long shardBytes) 
         .map(Linear::name)
         .filter(name -> !quantizedNames.contains(name))
         .forEach(names::add);
-    for (String tensor : sources().keySet()) {
-      boolean matrix = model.tensors().find(tensor).orElseThrow().shape().rank() >= 2;
+    for (Source source : sources()) {
+      String tensor = source.name();
+      boolean matrix = source.info().shape().rank() >= 2;
       String module = tensor.endsWith(WEIGHT) ? tensor.substring(0, tensor.length() - 7) : "";
       if (matrix && !module.isEmpty() && !quantizedNames.contains(module)) {
         names.add(module);
@@ -129,35 +131,66 @@ public record Subject(QuantizedModel quantized, HfModel model, long shardBytes) 
   }
 
   /**
-   * The stored tensors that parameters come from, in the order of the checkpoint, and the linear
-   * whose weight or bias each is. Scales of a checkpoint that is quantized already are not among
-   * them.
+   * A parameter of the model and where it comes from.
+   *
+   * @param info its name, its shape and the type that it is stored in; of a weight that is stored as
+   *     codes in other tensors, the type of the model's unquantized parameters
+   * @param linear the linear whose weight or bias it is
    */
-  public SequencedMap<String, Optional<Linear>> sources() {
-    Map<String, Linear> linears = new LinkedHashMap<>();
+  public record Source(TensorInfo info, Optional<Linear> linear) {
+    /** Name of the parameter. */
+    public String name() {
+      return info.name();
+    }
+
+    /** Whether it is the weight of a linear. */
+    public boolean isWeight() {
+      return linear.isPresent() && name().equals(linear.get().weightName());
+    }
+  }
+
+  /**
+   * The parameters in the order in which the checkpoint stores them. Scales of a checkpoint that is
+   * quantized already are not among them.
+   */
+  public List<Source> sources() {
+    Map<String, Linear> biases = new HashMap<>();
+    Map<String, List<Linear>> weights = new HashMap<>();
     model
         .linears()
         .forEach(linear -> {
           if (linear.weightName().equals(linear.name() + WEIGHT)) {
-            linears.put(linear.weightName(), linear);
+            for (String stored : model.weightTensors(linear)) {
+              weights.computeIfAbsent(stored, key -> new ArrayList<>()).add(linear);
+            }
           }
           if (linear.hasBias()) {
-            linears.put(linear.biasName(), linear);
+            biases.put(linear.biasName(), linear);
           }
         });
     boolean all = model.storedDecisions().isEmpty();
-    Set<String> parameters = new HashSet<>(linears.keySet());
-    for (Layer layer : model.layers()) {
-      parameters.addAll(layer.parameterNames());
-    }
-    parameters.add(DecoderSpec.EMBEDDING);
-    SequencedMap<String, Optional<Linear>> sources = new LinkedHashMap<>();
+    Set<String> others = new HashSet<>();
+    model.layers().forEach(layer -> others.addAll(layer.parameterNames()));
+    others.add(DecoderSpec.EMBEDDING);
+    Set<Linear> found = new HashSet<>();
+    List<Source> sources = new ArrayList<>();
     for (TensorInfo tensor : model.tensors().tensors()) {
-      if (all || parameters.contains(tensor.name())) {
-        sources.put(tensor.name(), Optional.ofNullable(linears.get(tensor.name())));
+      List<Linear> own = weights.getOrDefault(tensor.name(), List.of());
+      own.stream()
+          .filter(found::add)
+          .forEach(linear -> sources.add(new Source(weight(linear), Optional.of(linear))));
+      Optional<Linear> biased = Optional.ofNullable(biases.get(tensor.name()));
+      if (own.isEmpty() && (all || biased.isPresent() || others.contains(tensor.name()))) {
+        sources.add(new Source(tensor, biased));
       }
     }
     return sources;
+  }
+
+  private TensorInfo weight(Linear linear) {
+    Shape shape = Shape.of(linear.outFeatures(), linear.inFeatures());
+    DType stored = model.tensors().find(linear.weightName()).map(TensorInfo::dtype).orElse(dtype());
+    return new TensorInfo(linear.weightName(), stored, shape);
   }
 
   /** Type of the model's unquantized parameters. */

@@ -132,6 +132,12 @@ public final class StoredQuantization {
     return names;
   }
 
+  /** Names of the tensors that the weight of {@code linear} is stored in; none if not as codes. */
+  public Set<String> names(Linear linear) {
+    StoredWeight weight = weights.get(linear.name());
+    return weight == null ? Set.of() : weight.tensors();
+  }
+
   /** Codes and scales of the weight of {@code linear}, if it is stored as codes. */
   public Optional<QuantizedTensor> codes(Linear linear, Arena arena) {
     return Optional.ofNullable(weights.get(linear.name()))
