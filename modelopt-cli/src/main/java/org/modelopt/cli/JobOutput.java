@@ -69,6 +69,9 @@ record JobOutput(
         .ifPresent(set ->
             node.putObject("calibration")
                 .put("source", set.source())
+                .put("asked", set.asked())
+                .put("read", set.read())
+                .put("too_short", set.skipped())
                 .put("samples", set.samples().size())
                 .put("tokens", set.tokens()));
     ArrayNode outputs = node.putArray("outputs");

@@ -137,7 +137,17 @@ class MistakesTest {
         quantize("--calib @table.csv", "table.csv", "should end in .jsonl"),
         quantize("--calib @latin.txt", "is not UTF-8", "convert it"),
         quantize("--calib @chat.jsonl", "no chat template", "give samples with a text"),
-        quantize("--calib MODEL/model.safetensors", "no tensor input_ids"));
+        quantize("--calib MODEL/model.safetensors", "no tensor input_ids"),
+        quantize("--calib @text.txt --calib @empty.jsonl", "empty.jsonl is empty"),
+        quantize("--calib @text.txt --calib-weight 0 --calib @text.txt", "positive", "0.0"),
+        usage(
+            "quantize --model MODEL --out OUT --calib-weight 2",
+            "Missing required",
+            "--calib"),
+        failing(
+            "quantize --model MODEL --out OUT --calib @text.txt --packed --max-length 4096",
+            "text.txt has no usable sample",
+            "fewer than 4096 tokens"));
   }
 
   static Stream<Mistake> evaluation() {

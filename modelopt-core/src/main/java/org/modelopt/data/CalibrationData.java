@@ -22,7 +22,7 @@ import org.modelopt.tensor.Tensor;
  * unless {@link #sampled} draws them.
  */
 public final class CalibrationData {
-  /** Samples taken from a file unless {@link #samples} says otherwise. */
+  /** Samples taken from a file of text unless {@link #samples} says otherwise. */
   public static final int DEFAULT_SAMPLES = 512;
 
   /** Tokens taken from a text unless {@link #maxLength} says otherwise. */
@@ -101,7 +101,8 @@ public final class CalibrationData {
   /**
    * Token ids made elsewhere: the rows of the I32 or I64 tensor {@code input_ids} {@code [rows,
    * tokens]} of a safetensors file. Where there is an {@code attention_mask} of the same shape,
-   * tokens whose mask is 0 are left out. Rows are cut only if {@link #maxLength} says so.
+   * tokens whose mask is 0 are left out. All rows, whole, unless {@link #samples} or {@link
+   * #maxLength} says otherwise.
    */
   public static CalibrationData tokenRows(Path file) {
     return of(new TokenRows(file));
@@ -109,7 +110,8 @@ public final class CalibrationData {
 
   /**
    * Samples an application made: host tensors, I32 {@code [t]} token ids or F32 {@code [t,
-   * features]}. All of them whole, unless {@link #samples} or {@link #maxLength} says otherwise.
+   * features]}. All of them whole, unless {@link #samples} or {@link #maxLength} says otherwise;
+   * they cannot be drawn or packed.
    */
   public static CalibrationData of(List<Tensor> samples) {
     return of(new GivenSamples(List.copyOf(samples)));
@@ -172,14 +174,13 @@ public final class CalibrationData {
 
   /** The share of a mixture; what this does not say itself is as the mixture says. */
   SampleSet readShare(SampleRequest whole, OptionalInt share, Optional<TextEncoder> encoder) {
-    return usable(
-        source.read(
-            new SampleRequest(
-                share,
-                maxLength.isPresent() ? maxLength : whole.maxLength(),
-                seed.isPresent() ? seed : whole.seed(),
-                packed || whole.packed()),
-            encoder));
+    return read(
+        new SampleRequest(
+            share,
+            maxLength.isPresent() ? maxLength : whole.maxLength(),
+            seed.isPresent() ? seed : whole.seed(),
+            packed || whole.packed()),
+        encoder);
   }
 
   private static OptionalInt positive(String name, int value) {
@@ -197,18 +198,26 @@ public final class CalibrationData {
    *     encoder and there is none
    */
   public SampleSet read(Optional<TextEncoder> encoder) {
-    return usable(source.read(new SampleRequest(samples, maxLength, seed, packed), encoder));
+    return read(new SampleRequest(samples, maxLength, seed, packed), encoder);
   }
 
-  private static SampleSet usable(SampleSet set) {
-    if (set.samples().isEmpty()) {
-      throw new DataException(
-          set.read() == 0
-              ? set.source() + " is empty; give some samples"
-              : "%s has no usable sample: %d read, all with fewer than %d tokens"
-                  .formatted(set.source(), set.read(), SampleSource.LEAST_TOKENS));
+  private SampleSet read(SampleRequest request, Optional<TextEncoder> encoder) {
+    SampleSet set = source.read(request, encoder);
+    if (!set.samples().isEmpty()) {
+      return set;
     }
-    return set;
+    if (set.read() == 0) {
+      throw new DataException(set.source() + " is empty; give some samples");
+    }
+    throw new DataException(
+        "%s has no usable sample: %d read, %s with fewer than %d tokens"
+            .formatted(
+                set.source(),
+                set.read(),
+                request.packed() ? "joined to a text" : "all",
+                request.packed()
+                    ? request.maxLength().orElse(DEFAULT_MAX_LENGTH)
+                    : SampleSource.LEAST_TOKENS));
   }
 
   /** What is read and how much of it. */

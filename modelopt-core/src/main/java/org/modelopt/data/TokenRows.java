@@ -35,8 +35,11 @@ record TokenRows(Path file) implements SampleSource {
     SampleCollector collector =
         new SampleCollector(
             name(),
-            request.samples().orElse(CalibrationData.DEFAULT_SAMPLES),
-            request.maxLength().orElse(Integer.MAX_VALUE),
+            request.samples().orElse(Integer.MAX_VALUE),
+            request
+                .maxLength()
+                .orElse(
+                    request.packed() ? CalibrationData.DEFAULT_MAX_LENGTH : Integer.MAX_VALUE),
             request);
     try (Arena arena = Arena.ofConfined()) {
       SafetensorsFile tensors = SafetensorsFile.open(file);

@@ -37,8 +37,6 @@ import org.slf4j.LoggerFactory;
  */
 public final class Calibration {
   private static final Logger LOG = LoggerFactory.getLogger(Calibration.class);
-  static final int FEW_SAMPLES = 512;
-  private static final int MANY_SAMPLES = 1024;
 
   private final Model model;
   private final List<Config> configs;
@@ -189,17 +187,14 @@ public final class Calibration {
         .orElse(options);
   }
 
-  /** Scales settle at some hundred samples; the reference's advice is 512, and 1024 at most. */
   private static void sayWhetherEnough(String source, long count) {
-    if (count < FEW_SAMPLES) {
-      LOG.warn(
-          "{}: {} samples are few for calibration; {} or more give steadier scales",
-          source,
-          count,
-          FEW_SAMPLES);
-    } else if (count >= MANY_SAMPLES) {
-      LOG.info("{}: more than {} samples buy little", source, MANY_SAMPLES);
-    }
+    SampleAdvice.on(count).ifPresent(advice -> {
+      if (advice.few()) {
+        LOG.warn("{}: {}", source, advice.text());
+      } else {
+        LOG.info("{}: {}", source, advice.text());
+      }
+    });
   }
 
   private static Decisions joined(List<JobStep> steps, int config) {

@@ -205,12 +205,9 @@ public final class QuantizationReport {
     List<String> warnings = new ArrayList<>();
     quantized
         .samples()
-        .map(set -> set.samples().size())
-        .filter(count -> count < Calibration.FEW_SAMPLES)
-        .ifPresent(count ->
-            warnings.add(
-                "Calibrated on %,d samples; from %d on scales are steadier."
-                    .formatted(count, Calibration.FEW_SAMPLES)));
+        .flatMap(set -> SampleAdvice.on(set.samples().size()))
+        .filter(SampleAdvice::few)
+        .ifPresent(advice -> warnings.add(advice.text()));
     for (Report.Experts layer : experts) {
       long unseen = layer.tokens().stream().filter(tokens -> tokens == 0).count();
       if (unseen > 0) {
