@@ -27,16 +27,16 @@ final class CalibrationArguments {
         required = true,
         description =
             "Calibration data: JSONL with \"text\" or \"messages\", plain text, or safetensors with"
-                + " input_ids. May be repeated: samples are then taken from each. Default: text that"
-                + " comes with this program.")
+                + " input_ids. May be repeated: samples are then taken from each. Default: text"
+                + " that comes with this program.")
     private Path file = Path.of("");
 
     @Option(
         names = "--calib-weight",
         paramLabel = "W",
         description =
-            "Share of the samples that the --calib before it gives, relative to the others. Default:"
-                + " 1.")
+            "Share of the samples that the --calib before it gives, relative to the others."
+                + " Default: 1.")
     private double weight = 1;
   }
 

@@ -74,7 +74,8 @@ final class QuantizeCommand implements Callable<Integer> {
     List<Config> configs = config.configs();
     if (!statistics.isEmpty() && calibration.isGiven()) {
       throw new ConfigException(
-          "--statistics stand for samples; leave out --calib and all that says which samples to take");
+          "--statistics stand for samples; leave out --calib and all that says which samples to"
+              + " take");
     }
     JobOptions options =
         calibration.addTo(journal.addTo(job.options(terminal.progress(json), Optional.empty())));

@@ -74,8 +74,7 @@ class CalibrationArgumentsTest {
     Path few = directory.resolve("few.jsonl");
     Files.writeString(few, lines("Short story %d.", 3) + "{\"text\": \"\"}\n");
     CommandRun run =
-        quantize(
-            "mixed", "--calib", tales, "--calib-weight", 3, "--calib", few, "--samples", 8);
+        quantize("mixed", "--calib", tales, "--calib-weight", 3, "--calib", few, "--samples", 8);
     JsonNode counts = calibration(run);
     assertEquals(tales + " + " + few, counts.get("source").asString());
     assertEquals(8, counts.get("asked").asInt());
@@ -105,8 +104,7 @@ class CalibrationArgumentsTest {
   void packedSamplesHaveExactlyTheMaximumLength() {
     JsonNode counts =
         calibration(
-            quantize(
-                "packed", "--calib", tales, "--calib", letters, "--samples", 6, "--packed"));
+            quantize("packed", "--calib", tales, "--calib", letters, "--samples", 6, "--packed"));
     assertEquals(6, counts.get("samples").asInt());
     assertEquals(6 * LENGTH, counts.get("tokens").asInt());
   }

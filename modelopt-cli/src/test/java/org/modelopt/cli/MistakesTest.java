@@ -140,10 +140,7 @@ class MistakesTest {
         quantize("--calib MODEL/model.safetensors", "no tensor input_ids"),
         quantize("--calib @text.txt --calib @empty.jsonl", "empty.jsonl is empty"),
         quantize("--calib @text.txt --calib-weight 0 --calib @text.txt", "positive", "0.0"),
-        usage(
-            "quantize --model MODEL --out OUT --calib-weight 2",
-            "Missing required",
-            "--calib"),
+        usage("quantize --model MODEL --out OUT --calib-weight 2", "Missing required", "--calib"),
         failing(
             "quantize --model MODEL --out OUT --calib @text.txt --packed --max-length 4096",
             "text.txt has no usable sample",

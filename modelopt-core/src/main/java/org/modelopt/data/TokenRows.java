@@ -38,8 +38,7 @@ record TokenRows(Path file) implements SampleSource {
             request.samples().orElse(Integer.MAX_VALUE),
             request
                 .maxLength()
-                .orElse(
-                    request.packed() ? CalibrationData.DEFAULT_MAX_LENGTH : Integer.MAX_VALUE),
+                .orElse(request.packed() ? CalibrationData.DEFAULT_MAX_LENGTH : Integer.MAX_VALUE),
             request);
     try (Arena arena = Arena.ofConfined()) {
       SafetensorsFile tensors = SafetensorsFile.open(file);

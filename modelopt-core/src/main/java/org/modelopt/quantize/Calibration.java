@@ -188,13 +188,14 @@ public final class Calibration {
   }
 
   private static void sayWhetherEnough(String source, long count) {
-    SampleAdvice.on(count).ifPresent(advice -> {
-      if (advice.few()) {
-        LOG.warn("{}: {}", source, advice.text());
-      } else {
-        LOG.info("{}: {}", source, advice.text());
-      }
-    });
+    SampleAdvice.on(count)
+        .ifPresent(advice -> {
+          if (advice.few()) {
+            LOG.warn("{}: {}", source, advice.text());
+          } else {
+            LOG.info("{}: {}", source, advice.text());
+          }
+        });
   }
 
   private static Decisions joined(List<JobStep> steps, int config) {

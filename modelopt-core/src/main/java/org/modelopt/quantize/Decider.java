@@ -284,14 +284,7 @@ final class Decider {
                         how.scales(model.storedCodes(linear, one).orElseThrow(), spec, one)))
                 .orElseGet(() -> WeightDecider.Start.ofRule(weights.globalScale(spec, amax)));
         WeightDecider.Decided decided =
-            weights.decide(
-                linear,
-                weight,
-                changes,
-                spec,
-                start,
-                member.dequantizedWeight(),
-                known);
+            weights.decide(linear, weight, changes, spec, start, member.dequantizedWeight(), known);
         decisions.put(linear.name(), decided.decision());
         reports.add(decided.report());
       } catch (CheckpointException e) {

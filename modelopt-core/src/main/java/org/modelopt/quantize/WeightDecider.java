@@ -139,8 +139,7 @@ final class WeightDecider {
                       .of(weight, procedure.rank(), arena));
       WeightDecision base = new WeightDecision(List.of(), Optional.empty(), branch);
       Tensor rest = Weights.toQuantize(weight, base, pass, arena);
-      Start begin =
-          branch.isEmpty() ? start : Start.ofRule(globalScale(spec, amax(rest, arena)));
+      Start begin = branch.isEmpty() ? start : Start.ofRule(globalScale(spec, amax(rest, arena)));
       List<String> notes = new ArrayList<>(inputs.notes());
       Choice choice = choose(rest, spec, begin, inputs, notes, arena);
       Optional<Quantizer.RoundTrip> measured =

@@ -41,8 +41,8 @@ final class WidenedScales {
   }
 
   /**
-   * A way to widen all of {@code weights}, which get one global scale; empty if their scales lie too
-   * far apart.
+   * A way to widen all of {@code weights}, which get one global scale; empty if their scales lie
+   * too far apart.
    */
   static Optional<WidenedScales> of(List<QuantizedTensor> weights) {
     int largest = Integer.MIN_VALUE;

@@ -66,8 +66,7 @@ class WidenedScalesProperties {
             == 0) {
           continue; // zero under any scale
         }
-        float before =
-            ScaleValues.get(from, row * from.shape().columns() + column / 32);
+        float before = ScaleValues.get(from, row * from.shape().columns() + column / 32);
         float after =
             ScaleValues.get(scales.values(), row * scales.values().shape().columns() + column / 16)
                 * scales.globalScale();

@@ -385,8 +385,7 @@ final class RankTensors {
         (rank, place, from) ->
             linears
                 .computeIfAbsent(head, key -> new ArrayList<>())
-                .add(
-                    new Piece<>(place, (form, pass, arena) -> padded(form.plain(), from, arena))));
+                .add(new Piece<>(place, (form, pass, arena) -> padded(form.plain(), from, arena))));
   }
 
   private int lastStage() {

@@ -22,7 +22,6 @@ import org.modelopt.job.Progress;
 import org.modelopt.job.Weights;
 import org.modelopt.model.Linear;
 import org.modelopt.tensor.Tensor;
-import org.modelopt.tensor.TensorInfo;
 import org.modelopt.transform.Change;
 
 /**

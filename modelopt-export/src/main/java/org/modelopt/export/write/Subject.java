@@ -133,8 +133,8 @@ public record Subject(QuantizedModel quantized, HfModel model, long shardBytes) 
   /**
    * A parameter of the model and where it comes from.
    *
-   * @param info its name, its shape and the type that it is stored in; of a weight that is stored as
-   *     codes in other tensors, the type of the model's unquantized parameters
+   * @param info its name, its shape and the type that it is stored in; of a weight that is stored
+   *     as codes in other tensors, the type of the model's unquantized parameters
    * @param linear the linear whose weight or bias it is
    */
   public record Source(TensorInfo info, Optional<Linear> linear) {
