@@ -31,10 +31,10 @@ final class WidenedScales {
 
   /** Whether the codes of {@code from} are codes of {@code to}, and only scales differ. */
   static boolean fits(QuantSpec from, QuantSpec to) {
-    return from.format() == FloatFormat.E2M1
+    return from.format().equals(FloatFormat.E2M1)
         && from.scaleFormat() == ScaleFormat.E8M0
         && from.granularity() instanceof Granularity.Block(int wide)
-        && to.format() == FloatFormat.E2M1
+        && to.format().equals(FloatFormat.E2M1)
         && to.scaleFormat() == ScaleFormat.E4M3_WITH_GLOBAL_F32
         && to.granularity() instanceof Granularity.Block(int narrow)
         && wide % narrow == 0;
