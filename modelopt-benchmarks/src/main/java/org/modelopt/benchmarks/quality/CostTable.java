@@ -24,8 +24,9 @@ import org.modelopt.quantize.Observation;
  * seconds of only observing what the preset needs, written to a file, and of deciding from that,
  * where a preset can be decided so.
  *
- * <p>Arguments: directory of a model, safetensors file with {@code input_ids} to calibrate on, a new
- * directory for statistics, then names of presets. One run of FP8_DEFAULT warms up and is not counted.
+ * <p>Arguments: directory of a model, safetensors file with {@code input_ids} to calibrate on, a
+ * new directory for statistics, then names of presets. One run of FP8_DEFAULT warms up and is not
+ * counted.
  */
 public final class CostTable {
   private CostTable() {}
