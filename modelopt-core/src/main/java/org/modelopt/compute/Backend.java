@@ -141,6 +141,19 @@ public interface Backend extends AutoCloseable {
     return HostColumns.rowDots(this, a, b);
   }
 
+  /**
+   * {@code d h dᵀ} for each row d of {@code rows}. A device may round the factors of products to 11
+   * significant bits; sums are float32 at least.
+   *
+   * @param rows F32 {@code [t, c]}
+   * @param h F32 {@code [c, c]}
+   */
+  default double[] quadratics(Tensor rows, Tensor h) {
+    try (Scope scope = openScope()) {
+      return rowDots(rows, linear(rows, h, Optional.empty(), scope));
+    }
+  }
+
   /** {@code factor * x}, elementwise. */
   Tensor scale(Tensor x, float factor, Scope scope);
 

@@ -164,7 +164,7 @@ final class ActivationStore implements AutoCloseable {
     }
     if (memoryUsed + bytes <= memoryLimit) {
       memoryUsed += bytes;
-      return new Slot(dtype, shape, null, arena.allocate(bytes, Tensor.ALIGNMENT), 0);
+      return new Slot(dtype, shape, null, Tensor.allocate(arena, dtype, shape).segment(), 0);
     }
     Slot slot = new Slot(dtype, shape, null, null, fileEnd);
     fileEnd += bytes;

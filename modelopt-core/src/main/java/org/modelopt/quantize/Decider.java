@@ -234,10 +234,15 @@ final class Decider {
                     .or(() -> observed)
                     .flatMap(m -> rotation(group).map(r -> m.rotated(r, workers))))) {
       Optional<SecondMoment> moment = rotated.held().or(scaled::held).or(() -> observed);
-      try (Closing<Gptq> feedback = new Closing<>(moment.flatMap(m -> feedback(m, notes)))) {
+      try (Closing<Gptq> feedback = new Closing<>(moment.flatMap(m -> feedback(m, notes)));
+          Closing<DeviceMoment> device =
+              new Closing<>(
+                  moment
+                      .filter(m -> DeviceMoment.suits(pass) && !quantized(group).isEmpty())
+                      .map(m -> new DeviceMoment(m, pass)))) {
         long tokens = inputs.map(s -> s.statistics().rows()).orElse(0L);
         WeightDecider.Inputs known =
-            new WeightDecider.Inputs(tokens, moment, feedback.held(), notes);
+            new WeightDecider.Inputs(tokens, moment, device.held(), feedback.held(), notes);
         decideWeights(group, folding, known, decisions, reports);
       }
     }

@@ -3,7 +3,7 @@ package org.modelopt.quantize;
 import java.lang.foreign.Arena;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Optional;
+import java.util.function.BiFunction;
 import java.util.stream.IntStream;
 import org.modelopt.compute.Backend;
 import org.modelopt.compute.ChannelSummary;
@@ -66,12 +66,11 @@ final class DeviceMoment implements AutoCloseable {
   /** {@code tr(D H Dᵀ)} of the difference D of two matrices on the device. */
   private double error(Tensor a, Tensor b, Scope one) {
     Tensor difference = backend.add(a, backend.scale(b, -1, one), one);
-    return quadratic(difference, one);
+    return quadratic(difference);
   }
 
-  private double quadratic(Tensor d, Scope one) {
-    Tensor images = backend.linear(d, triangle, Optional.empty(), one);
-    return 2 * Arrays.stream(backend.rowDots(d, images)).sum();
+  private double quadratic(Tensor d) {
+    return 2 * Arrays.stream(backend.quadratics(d, triangle)).sum();
   }
 
   /**
@@ -105,12 +104,16 @@ final class DeviceMoment implements AutoCloseable {
     }
   }
 
-  /** Squared errors of all outputs over all tokens: of rounded values, and of leaving all out. */
-  double[] errorAndSignal(Tensor weight, Tensor values) {
+  /**
+   * Squared errors of all outputs over all tokens: of rounded values, and of leaving all out.
+   *
+   * @param weight host rows {@code [rows, in]}
+   * @param rounded gives the values for the weight on the device
+   */
+  double[] errorAndSignal(Tensor weight, BiFunction<Tensor, Scope, Tensor> rounded) {
     try (Scope one = backend.openScope()) {
       Tensor w = backend.toDevice(weight, DType.F32, one);
-      Tensor q = backend.toDevice(values, DType.F32, one);
-      return new double[] {error(w, q, one), quadratic(w, one)};
+      return new double[] {error(w, rounded.apply(w, one), one), quadratic(w)};
     }
   }
 

@@ -3,7 +3,9 @@ package org.modelopt.quantize;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.modelopt.compute.Product;
 import org.modelopt.compute.Scope;
@@ -90,11 +92,7 @@ final class GroupScaling {
     double[] losses = new double[candidates.size()];
     SecondMoment moment = seen.secondMoment().orElseThrow();
     addWeightErrors(candidates, moment, losses);
-    for (PlannedLinear member : members) {
-      if (member.input().isPresent()) {
-        addInputErrors(member, candidates, losses);
-      }
-    }
+    addInputErrors(candidates, losses);
     int best = 0;
     for (int i = 1; i < losses.length; i++) {
       best = losses[i] < losses[best] ? i : best;
@@ -279,10 +277,42 @@ final class GroupScaling {
   }
 
   /** The squared error that quantizing sampled inputs makes in the outputs, per token. */
-  private void addInputErrors(PlannedLinear member, List<float[]> candidates, double[] losses) {
+  private void addInputErrors(List<float[]> candidates, double[] losses) {
+    Map<QuantSpec, List<PlannedLinear>> alike = new LinkedHashMap<>();
+    for (PlannedLinear member : members) {
+      member
+          .input()
+          .ifPresent(spec -> alike.computeIfAbsent(spec, key -> new ArrayList<>()).add(member));
+    }
+    boolean device = DeviceMoment.suits(pass) && rotation.isEmpty();
+    alike.forEach((spec, readers) -> {
+      if (device) {
+        addInputErrorsOnDevice(spec, readers, candidates, losses);
+      } else {
+        readers.forEach(member -> addInputErrors(spec, member, candidates, losses));
+      }
+    });
+  }
+
+  private void addInputErrorsOnDevice(
+      QuantSpec spec, List<PlannedLinear> readers, List<float[]> candidates, double[] losses) {
+    Quantizer quantizer = pass.quantizer(spec);
+    try (DeviceRows rows = new DeviceRows(seen.rows().orElseThrow(), pass);
+        Arena arena = Arena.ofShared()) {
+      for (PlannedLinear member : readers) {
+        rows.add(Weights.open(model, member.linear(), pass, arena));
+      }
+      for (int i = 0; i < losses.length; i++) {
+        float[] factors = candidates.get(i);
+        losses[i] += rows.error(factors, quantizer, inputScales(quantizer, factors, arena));
+      }
+    }
+  }
+
+  private void addInputErrors(
+      QuantSpec spec, PlannedLinear member, List<float[]> candidates, double[] losses) {
     RowSample sample = seen.rows().orElseThrow();
     Matrix rows = new Matrix(sample.count(), sample.channels(), sample.toArray());
-    QuantSpec spec = member.input().orElseThrow();
     try (Arena arena = Arena.ofShared()) {
       Tensor weight =
           Weights.rounded(
@@ -300,6 +330,18 @@ final class GroupScaling {
     }
   }
 
+  /** Scales of inputs that are divided by {@code factors}, from the largest of each channel. */
+  private Scales inputScales(Quantizer quantizer, float[] factors, Arena arena) {
+    Statistics statistics = seen.statistics();
+    float amax = 0;
+    for (int c = 0; c < factors.length; c++) {
+      amax = Math.max(amax, statistics.channelAmax(c) / factors[c]);
+    }
+    return quantizer.spec().dynamic()
+        ? Scales.dynamic(quantizer.globalScale(amax))
+        : quantizer.scalesOfAmax(Tensor.ofFloats(arena, Shape.scalar(), amax), arena);
+  }
+
   /** {@code (Q(x / s) - x / s) s} for the rows x. */
   private float[] noise(Matrix rows, float[] factors, QuantSpec spec) {
     float[] divided = rows.scaleColumns(ChannelScaling.reciprocals(factors), workers).values();
@@ -308,16 +350,8 @@ final class GroupScaling {
       Tensor x =
           rotated(
               new Matrix(rows.rows(), rows.columns(), divided).toTensor(arena), rotation, arena);
-      Statistics statistics = seen.statistics();
-      float amax = 0;
-      for (int c = 0; c < factors.length; c++) {
-        amax = Math.max(amax, statistics.channelAmax(c) / factors[c]);
-      }
       Quantizer quantizer = pass.quantizer(spec);
-      Scales scales =
-          spec.dynamic()
-              ? Scales.dynamic(quantizer.globalScale(amax))
-              : quantizer.scalesOfAmax(Tensor.ofFloats(arena, Shape.scalar(), amax), arena);
+      Scales scales = inputScales(quantizer, factors, arena);
       Tensor device = pass.backend().toDevice(x, x.dtype(), scope);
       Tensor simulated =
           pass.backend().toHost(quantizer.fakeQuantize(device, scales, scope), scope);

@@ -55,11 +55,16 @@ final class WeightDecider {
    *
    * @param tokens tokens that the linear saw
    * @param moment their second moment, if it was gathered
+   * @param device the same in the memory of a device, if computing there is worth it
    * @param feedback what rounds with feedback, if it is asked for
    * @param notes what has to be told
    */
   record Inputs(
-      long tokens, Optional<SecondMoment> moment, Optional<Gptq> feedback, List<String> notes) {}
+      long tokens,
+      Optional<SecondMoment> moment,
+      Optional<DeviceMoment> device,
+      Optional<Gptq> feedback,
+      List<String> notes) {}
 
   /**
    * Where the scales of a weight begin.
@@ -149,22 +154,28 @@ final class WeightDecider {
                       .with(conversion)
                       .roundTrip(org.modelopt.numeric.Matrix.of(rest), choice.scales, BEYOND))
               : Optional.empty();
-      if (measured.isPresent() && inputs.moment().isEmpty() && second.isEmpty()) {
-        return new Decided(
-            new WeightDecision(
-                changes,
-                Optional.of(
-                    new WeightQuantization(spec, conversion, choice.codes, Optional.empty())),
-                branch),
-            report(linear, rest, spec, inputs, choice.damping, notes, measured.get()));
-      }
-      QuantizedTensor codes = codes(rest, spec, choice, arena);
+      boolean onHost = inputs.moment().isPresent() && inputs.device().isEmpty();
+      Optional<QuantizedTensor> codes =
+          measured.isEmpty() || second.isPresent() || onHost
+              ? Optional.of(codes(rest, spec, choice, arena))
+              : Optional.empty();
+      Optional<Tensor> values = codes.map(c -> Weights.dequantize(c, pass, arena));
+      Quantizer.RoundTrip plain =
+          measured.orElseGet(() -> difference(rest, values.orElseThrow(), spec, choice.scales));
       WeightQuantization how =
           new WeightQuantization(
-              spec, conversion, choice.codes, second.map(s -> second(codes, s, arena)));
+              spec, conversion, choice.codes, values.flatMap(v -> second.map(s -> second(v, s))));
       return new Decided(
           new WeightDecision(changes, Optional.of(how), branch),
-          report(linear, rest, codes, inputs, choice.damping, notes, measured, arena));
+          new LinearReport(
+              linear.name(),
+              SpecText.write(spec),
+              inputs.tokens(),
+              plain.square() == 0 ? 0 : plain.error() / plain.square(),
+              outputError(rest, values, spec, choice.scales, inputs),
+              (double) plain.beyond() / Math.max(1, rest.shape().elements()),
+              choice.damping,
+              notes));
     }
   }
 
@@ -299,10 +310,8 @@ final class WeightDecider {
         () -> pass.quantizer(spec).with(conversion).quantize(weight, choice.scales, arena));
   }
 
-  private Quantization second(QuantizedTensor codes, QuantSpec spec, Arena arena) {
-    Tensor values = Weights.dequantize(codes, pass, arena);
-    Scales scales = pass.quantizer(spec).scales(values, Arena.ofAuto());
-    return Quantization.of(spec, scales);
+  private Quantization second(Tensor values, QuantSpec spec) {
+    return Quantization.of(spec, pass.quantizer(spec).scales(values, Arena.ofAuto()));
   }
 
   private interface PanelTask {
@@ -323,51 +332,6 @@ final class WeightDecider {
 
   private Matrix panel(Tensor weight, long from, long to) {
     return Matrix.copyOf(weight.rows(from, to), workers);
-  }
-
-  private static LinearReport report(
-      Linear linear,
-      Tensor weight,
-      QuantSpec spec,
-      Inputs inputs,
-      OptionalDouble damping,
-      List<String> notes,
-      Quantizer.RoundTrip measured) {
-    return new LinearReport(
-        linear.name(),
-        SpecText.write(spec),
-        inputs.tokens(),
-        measured.square() == 0 ? 0 : measured.error() / measured.square(),
-        OptionalDouble.empty(),
-        (double) measured.beyond() / Math.max(1, weight.shape().elements()),
-        damping,
-        notes);
-  }
-
-  private LinearReport report(
-      Linear linear,
-      Tensor weight,
-      QuantizedTensor codes,
-      Inputs inputs,
-      OptionalDouble damping,
-      List<String> notes,
-      Optional<Quantizer.RoundTrip> measured,
-      Arena arena) {
-    Tensor values = Weights.dequantize(codes, pass, arena);
-    QuantSpec spec = codes.spec();
-    Quantizer.RoundTrip plain =
-        measured.orElseGet(() -> difference(weight, values, spec, codes.scales()));
-    double[] sums = new double[2]; // d H d, w H w
-    inputs.moment().ifPresent(moment -> addOutputErrors(weight, values, moment, sums));
-    return new LinearReport(
-        linear.name(),
-        SpecText.write(spec),
-        inputs.tokens(),
-        plain.square() == 0 ? 0 : plain.error() / plain.square(),
-        sums[1] > 0 ? OptionalDouble.of(sums[0] / sums[1]) : OptionalDouble.empty(),
-        (double) plain.beyond() / Math.max(1, weight.shape().elements()),
-        damping,
-        notes);
   }
 
   /** What {@link Quantizer#roundTrip} tells, of values that were not rounded to the nearest. */
@@ -394,21 +358,48 @@ final class WeightDecider {
     return new Quantizer.RoundTrip(sums[0], sums[1], beyond[0]);
   }
 
-  /** Adds {@code tr(D H Dᵀ)} of the error D and of the weight itself. */
-  private void addOutputErrors(Tensor weight, Tensor values, SecondMoment moment, double[] sums) {
-    if (DeviceMoment.suits(pass)) {
-      try (DeviceMoment device = new DeviceMoment(moment, pass)) {
-        forPanels(
-            weight,
-            QuantSpec.INT8_PER_CHANNEL,
-            (from, to) -> {
-              double[] both = device.errorAndSignal(weight.rows(from, to), values.rows(from, to));
-              sums[0] += both[0];
-              sums[1] += both[1];
-            });
-      }
-      return;
+  /**
+   * {@code tr(D H Dᵀ) / tr(W H Wᵀ)} of the error D and of the weight W itself, if inputs were seen.
+   *
+   * @param values what the codes stand for; empty to let the device find out from {@code scales}
+   */
+  private OptionalDouble outputError(
+      Tensor weight, Optional<Tensor> values, QuantSpec spec, Scales scales, Inputs inputs) {
+    double[] sums = new double[2];
+    if (inputs.device().isPresent()) {
+      addOutputErrors(inputs.device().get(), weight, values, spec, scales, sums);
+    } else if (inputs.moment().isPresent()) {
+      addOutputErrors(inputs.moment().get(), weight, values.orElseThrow(), sums);
     }
+    return sums[1] > 0 ? OptionalDouble.of(sums[0] / sums[1]) : OptionalDouble.empty();
+  }
+
+  private void addOutputErrors(
+      DeviceMoment moment,
+      Tensor weight,
+      Optional<Tensor> values,
+      QuantSpec spec,
+      Scales scales,
+      double[] sums) {
+    Quantizer quantizer = pass.quantizer(spec).with(conversion);
+    forPanels(
+        weight,
+        spec,
+        (from, to) -> {
+          Scales part = scales.rows(spec.granularity(), from, to);
+          double[] both =
+              moment.errorAndSignal(
+                  weight.rows(from, to),
+                  (rows, scope) ->
+                      values
+                          .map(v -> pass.backend().toDevice(v.rows(from, to), DType.F32, scope))
+                          .orElseGet(() -> quantizer.fakeQuantize(rows, part, scope)));
+          sums[0] += both[0];
+          sums[1] += both[1];
+        });
+  }
+
+  private void addOutputErrors(SecondMoment moment, Tensor weight, Tensor values, double[] sums) {
     forPanels(
         weight,
         QuantSpec.INT8_PER_CHANNEL,

@@ -1,6 +1,10 @@
 package org.modelopt.statistics;
 
 import java.util.Arrays;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.modelopt.compute.Backend;
+import org.modelopt.compute.Scope;
 import org.modelopt.tensor.Tensor;
 
 /**
@@ -24,21 +28,49 @@ public final class RowSample {
   }
 
   /** Sees the rows of {@code x}, F32 or BF16 {@code [t, channels]} on the host. */
-  public void add(Tensor x) {
-    for (long t = 0; t < x.shape().rows(); t++, seen++) {
-      if (seen % stride != 0) {
-        continue;
+  void add(Tensor x) {
+    int[] candidates = candidates(x);
+    keep(x, candidates, candidates);
+    seen += x.shape().rows();
+  }
+
+  /** As {@link #add(Tensor)}, of {@code x} on the device of {@code backend}. */
+  void add(Tensor x, Backend backend) {
+    if (x.isOnHost()) {
+      add(x);
+      return;
+    }
+    int[] candidates = candidates(x);
+    if (candidates.length > 0) {
+      float[] ones = new float[candidates.length];
+      Arrays.fill(ones, 1);
+      try (Scope scope = backend.openScope()) {
+        Tensor few = backend.mixRows(List.of(x), candidates, ones, 1, scope);
+        keep(backend.toHost(few, scope), IntStream.range(0, ones.length).toArray(), candidates);
       }
-      if (kept == CAPACITY) {
+    }
+    seen += x.shape().rows();
+  }
+
+  private int[] candidates(Tensor x) {
+    return IntStream.range(0, Math.toIntExact(x.shape().rows()))
+        .filter(t -> (seen + t) % stride == 0)
+        .toArray();
+  }
+
+  /** Keeps rows {@code places} of {@code x}, which are the rows {@code numbers} from here on. */
+  private void keep(Tensor x, int[] places, int[] numbers) {
+    for (int i = 0; i < places.length; i++) {
+      if (kept == CAPACITY && (seen + numbers[i]) % stride == 0) {
         thin();
-        if (seen % stride != 0) {
-          continue;
-        }
+      }
+      if ((seen + numbers[i]) % stride != 0) {
+        continue;
       }
       if ((kept + 1) * channels > rows.length) {
         rows = Arrays.copyOf(rows, Math.min(CAPACITY, Math.max(16, 2 * kept)) * channels);
       }
-      x.copyFloats(t * channels, rows, kept * channels, channels);
+      x.copyFloats((long) places[i] * channels, rows, kept * channels, channels);
       kept++;
     }
   }

@@ -125,13 +125,11 @@ public final class Seen implements AutoCloseable {
   void add(Tensor x, Backend backend) {
     observer.orElseThrow().add(x);
     secondMoment.ifPresent(m -> m.add(x, Product.on(backend), backend.workers()));
-    if (histogram.isEmpty() && rows.isEmpty()) {
-      return;
-    }
-    try (Scope scope = backend.openScope()) {
-      Tensor host = backend.toHost(x, scope);
-      histogram.ifPresent(h -> h.add(host.toFloats()));
-      rows.ifPresent(sample -> sample.add(host));
+    rows.ifPresent(sample -> sample.add(x, backend));
+    if (histogram.isPresent()) {
+      try (Scope scope = backend.openScope()) {
+        histogram.get().add(backend.toHost(x, scope).toFloats());
+      }
     }
   }
 

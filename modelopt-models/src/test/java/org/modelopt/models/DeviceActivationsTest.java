@@ -11,6 +11,8 @@ import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.modelopt.compute.Backend;
 import org.modelopt.compute.BackendOptions;
 import org.modelopt.compute.Backends;
@@ -48,11 +50,12 @@ class DeviceActivationsTest {
             });
   }
 
-  private static String decisions(Path directory, Backend backend, JobOptions options) {
+  private static String decisions(
+      Path directory, Config config, Backend backend, JobOptions options) {
     try (HfModel model = Models.load(directory)) {
       SampleSet samples = PocketJob.samples(4, 0).read(model.textEncoder());
       List<QuantizedModel> quantized =
-          new Calibration(model, Config.NVFP4_DEFAULT, options).run(Optional.of(samples), backend);
+          new Calibration(model, config, options).run(Optional.of(samples), backend);
       return PocketJob.text(quantized);
     }
   }
@@ -61,15 +64,28 @@ class DeviceActivationsTest {
   void theSameIsDecidedWhereverActivationsAre(@TempDir Path temporary) {
     Path directory = PocketModel.extract(temporary.resolve("pocket"));
     try (Backend cpu = Backends.open("cpu", BackendOptions.defaults().withThreads(2))) {
-      String expected = decisions(directory, cpu, OPTIONS);
+      String expected = decisions(directory, Config.NVFP4_DEFAULT, cpu, OPTIONS);
       for (long bytes : new long[] {1 << 16, 1 << 30}) {
         AtomicInteger kept = new AtomicInteger();
         Backend device = withMemory(cpu, bytes, kept);
-        assertEquals(expected, decisions(directory, device, OPTIONS));
+        assertEquals(expected, decisions(directory, Config.NVFP4_DEFAULT, device, OPTIONS));
         assertTrue(kept.get() > 0, "nothing was kept with " + bytes);
         Path job = temporary.resolve("job-" + bytes);
-        assertEquals(expected, decisions(directory, device, OPTIONS.withJobDirectory(job)));
+        assertEquals(expected, decisions(directory, Config.NVFP4_DEFAULT, device, OPTIONS.withJobDirectory(job)));
       }
+    }
+  }
+
+  /** Candidates are compared in the memory of the device, by operations that work anywhere. */
+  @ParameterizedTest
+  @ValueSource(strings = {"INT4_AWQ", "NVFP4_AWQ_LITE"})
+  void searchesOnADeviceFindWhatTheHostFinds(String preset, @TempDir Path temporary) {
+    Path directory = PocketModel.extract(temporary.resolve("pocket"));
+    try (Backend cpu = Backends.open("cpu", BackendOptions.defaults().withThreads(2))) {
+      Config config = Config.preset(preset);
+      assertEquals(
+          decisions(directory, config, cpu, OPTIONS),
+          decisions(directory, config, withMemory(cpu, 1 << 30, new AtomicInteger()), OPTIONS));
     }
   }
 }

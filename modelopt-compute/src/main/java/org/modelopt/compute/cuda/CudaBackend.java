@@ -220,9 +220,9 @@ public final class CudaBackend implements Backend {
     if (tensor.isOnHost()) {
       return tensor;
     }
-    MemorySegment memory = ((CudaScope) scope).host().allocate(tensor.byteSize(), Tensor.ALIGNMENT);
-    download(tensor, memory);
-    return Tensor.of(tensor.dtype(), tensor.shape(), memory);
+    Tensor host = Tensor.allocate(((CudaScope) scope).host(), tensor.dtype(), tensor.shape());
+    download(tensor, host.segment());
+    return host;
   }
 
   /** Waits for a tensor and copies its bytes to host memory. */
@@ -276,24 +276,46 @@ public final class CudaBackend implements Backend {
       return y;
     }
     device.makeCurrent();
-    // Row-major y = x wT is, column-major, yT = w xT with w read as its transpose.
     cublas.multiply(
-        new Gemm(
-            true,
-            false,
-            out,
-            rows,
-            in,
-            address(weight),
-            in,
+        Gemm.linear(
             address(x),
-            in,
+            address(weight),
             bias.isPresent() ? 1 : 0,
             address(y),
+            rows,
+            in,
             out,
             dtype,
-            dtype));
+            true));
     return y;
+  }
+
+  /** On tensor cores, which round the factors of float32 products. */
+  @Override
+  public double[] quadratics(Tensor rows, Tensor h) {
+    Arguments.matrix("quadratics", "rows", rows);
+    int channels = Math.toIntExact(rows.shape().dim(1));
+    Arguments.typeAndShape("quadratics", "rows", rows, DType.F32, rows.shape().dim(0), channels);
+    Arguments.typeAndShape("quadratics", "h", h, DType.F32, channels, channels);
+    if (rows.shape().elements() == 0) {
+      return new double[Math.toIntExact(rows.shape().dim(0))];
+    }
+    try (Scope scope = openScope()) {
+      Tensor images = scope.allocate(DType.F32, rows.shape());
+      device.makeCurrent();
+      cublas.multiply(
+          Gemm.linear(
+              address(rows),
+              address(h),
+              0,
+              address(images),
+              Math.toIntExact(rows.shape().dim(0)),
+              channels,
+              channels,
+              DType.F32,
+              false));
+      return rowDots(rows, images);
+    }
   }
 
   @Override
@@ -310,24 +332,9 @@ public final class CudaBackend implements Backend {
       return;
     }
     device.makeCurrent();
-    // Column-major, x is xᵀ with columns of `columns` elements and the result its transpose.
-    long first = address(x) + x.dtype().byteSize(from);
     cublas.multiply(
-        new Gemm(
-            false,
-            true,
-            columns - from,
-            to - from,
-            rows,
-            first,
-            columns,
-            first,
-            columns,
-            add ? 1 : 0,
-            address(sum),
-            columns - from,
-            x.dtype(),
-            DType.F32));
+        Gemm.gram(
+            address(x), from, to, add ? 1 : 0, address(sum), rows, columns, x.dtype()));
   }
 
   private void spread(Tensor bias, Tensor y, int columns) {

@@ -124,7 +124,7 @@ final class ForeignCublas implements Cublas {
       MemorySegment.ofAddress(product.c()),
       product.outputType(),
       product.ldc(),
-      Gemm.COMPUTE_FLOAT32,
+      product.computeType(),
       Gemm.DEFAULT_ALGORITHM
     };
     call("multiplying " + product, gemm, arguments);

@@ -52,7 +52,7 @@ final class JCublasProduct implements Cublas {
             Pointers.device(gemm.c()),
             gemm.outputType(),
             gemm.ldc(),
-            Gemm.COMPUTE_FLOAT32,
+            gemm.computeType(),
             Gemm.DEFAULT_ALGORITHM),
         "multiplying " + gemm);
   }
