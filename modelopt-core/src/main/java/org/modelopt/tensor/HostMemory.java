@@ -16,7 +16,7 @@ import java.util.Optional;
  * the kernel gives a page, zeroed, to the thread that first touches it.
  */
 final class HostMemory {
-  private static final long LARGE = 4L << 20;
+  private static final long LARGE = 32L << 20; // from here on allocators keep nothing for reuse
   private static final int READ_WRITE = 3; // PROT_READ | PROT_WRITE
   private static final int PRIVATE_ANONYMOUS = 0x22; // MAP_PRIVATE | MAP_ANONYMOUS
   private static final Optional<Pages> PAGES = Pages.find();
