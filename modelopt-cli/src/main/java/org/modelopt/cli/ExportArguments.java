@@ -40,8 +40,9 @@ final class ExportArguments {
       paramLabel = "KIND",
       split = ",",
       description =
-          "Kind of checkpoint to write: hf (ModelOpt's), hf-fp8-block, compressed-tensors, autoawq,"
-              + " llm-awq, gptq, trtllm, plain, gguf; repeatable. Default: hf.")
+          "Kind of checkpoint to write: hf (ModelOpt's), hf-fp8-block, hf-mxfp4 (gpt-oss),"
+              + " compressed-tensors, autoawq, llm-awq, gptq, trtllm, plain, gguf; repeatable."
+              + " Default: hf.")
   private List<String> kinds = new ArrayList<>();
 
   @Option(

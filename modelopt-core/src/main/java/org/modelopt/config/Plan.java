@@ -21,6 +21,10 @@ import org.modelopt.numeric.ScaleFormat;
  * A config held against a model: what every module gets. Making a plan runs nothing and reads no
  * weights.
  *
+ * <p>Experts that are stored stacked ({@link Linear.Role#STACKED_EXPERT}) get what rules say only
+ * if that is an MXFP4 weight with an input as it is, the one form that readers take them in; else
+ * they stay as they are.
+ *
  * @param linears every linear of the model in order of execution
  * @param caches every cache site of the model in order of execution
  */
@@ -95,9 +99,10 @@ public record Plan(List<PlannedLinear> linears, List<PlannedCache> caches) {
       for (Target target : rule.targets()) {
         matched |=
             switch (target) {
-              case WEIGHT -> assign(rule, names, weights);
-              case DEQUANTIZED_WEIGHT -> assign(rule, names, dequantized);
-              case INPUT -> assign(rule, names, inputs);
+              case WEIGHT -> assign(rule, names, weights) && reaches(rule, target, fitting);
+              case DEQUANTIZED_WEIGHT ->
+                  assign(rule, names, dequantized) && reaches(rule, target, fitting);
+              case INPUT -> assign(rule, names, inputs) && reaches(rule, target, fitting);
               case KV_CACHE -> {
                 cached.forEach(cast::remove);
                 yield assign(rule, cached, caches);
@@ -118,6 +123,15 @@ public record Plan(List<PlannedLinear> linears, List<PlannedCache> caches) {
                     model,
                     Nearest.modules(rule.pattern(), linears.stream().map(Linear::name).toList()),
                     endings(linears)));
+      }
+    }
+    for (Linear linear : linears) {
+      String name = linear.name();
+      if (linear.role() == Linear.Role.STACKED_EXPERT
+          && (!isStackable(Optional.ofNullable(weights.get(name)))
+              || dequantized.containsKey(name)
+              || inputs.containsKey(name))) {
+        List.of(weights, dequantized, inputs).forEach(specs -> specs.remove(name));
       }
     }
     if (weights.isEmpty() && inputs.isEmpty() && caches.isEmpty()) {
@@ -151,18 +165,38 @@ public record Plan(List<PlannedLinear> linears, List<PlannedCache> caches) {
     return !names.isEmpty();
   }
 
+  /** Whether a rule has a say about one of these linears. */
+  private static boolean reaches(Rule rule, Target target, List<Linear> fitting) {
+    return fitting.stream()
+        .anyMatch(linear ->
+            switch (linear.role()) {
+              case PROJECTION, EXPERT -> true;
+              case STACKED_EXPERT ->
+                  rule.spec().isEmpty() || (target == Target.WEIGHT && isStackable(rule.spec()));
+              case ROUTER -> false;
+            });
+  }
+
+  /** Whether readers take experts that are stacked in this format: MXFP4, by any rule of scales. */
+  private static boolean isStackable(Optional<QuantSpec> spec) {
+    return spec.map(s -> s.withScaleRule(QuantSpec.MXFP4.scaleRule()))
+        .filter(QuantSpec.MXFP4::equals)
+        .isPresent();
+  }
+
   /** A pattern that fits only linears which stay as they are deserves to be told so. */
   private static void refuseFixed(Config config, Rule rule, List<Linear> fitting) {
     if (!fitting.isEmpty() && rule.spec().isPresent()) {
       throw new ConfigException(
-          "config %s: pattern \"%s\" fits only linears that are never quantized, for example %s, %s;"
+          "config %s: pattern \"%s\" fits only linears that are never quantized so, for example %s, %s;"
                   .formatted(
                       config.name(),
                       rule.pattern(),
                       fitting.getFirst().name(),
                       fitting.getFirst().role() == Linear.Role.ROUTER
                           ? "a router"
-                          : "an expert stored stacked with the others")
+                          : "an expert stored stacked with the others, which may have an MXFP4"
+                              + " weight and nothing else")
               + " take the rule out");
     }
   }

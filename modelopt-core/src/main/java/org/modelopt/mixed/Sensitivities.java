@@ -180,8 +180,8 @@ public record Sensitivities(List<Config> candidates, List<Unit> units) {
   private static String pattern(PlannedLinear linear) {
     String name = linear.linear().name();
     return switch (linear.linear().role()) {
-      case EXPERT -> name.replaceFirst(EXPERT, "experts.*.");
-      case PROJECTION, STACKED_EXPERT, ROUTER -> name;
+      case EXPERT, STACKED_EXPERT -> name.replaceFirst(EXPERT, "experts.*.");
+      case PROJECTION, ROUTER -> name;
     };
   }
 

@@ -65,7 +65,7 @@ public record Unit(String name, List<Option> options) {
     Map<String, List<Linear>> members = new LinkedHashMap<>();
     for (InputGroup group : layer.inputGroups()) {
       boolean expert =
-          group.linears().stream().allMatch(linear -> linear.role() == Linear.Role.EXPERT);
+          group.linears().stream().allMatch(linear -> linear.role().isExpert());
       members
           .computeIfAbsent(
               expert ? layer.name() + ".experts" : group.name(), key -> new ArrayList<>())

@@ -21,7 +21,8 @@ public record Linear(
     EXPERT,
     /**
      * A projection of an expert that checkpoints store and servers load stacked with those of all
-     * other experts; no reader takes it quantized on its own, so it stays as it is.
+     * other experts. Readers take it in MXFP4 beside an unquantized input; a config that asks for
+     * anything else leaves it as it is.
      */
     STACKED_EXPERT,
     /** Chooses experts: small, sensitive, and read unquantized by every server. */
@@ -29,7 +30,12 @@ public record Linear(
 
     /** Whether a config's patterns apply to it. */
     public boolean isQuantizable() {
-      return this == PROJECTION || this == EXPERT;
+      return this != ROUTER;
+    }
+
+    /** Whether it sees only the tokens sent to it. */
+    public boolean isExpert() {
+      return this == EXPERT || this == STACKED_EXPERT;
     }
   }
 

@@ -12,7 +12,6 @@ import org.modelopt.error.DataException;
 import org.modelopt.job.ExpertPolicy;
 import org.modelopt.model.InputGroup;
 import org.modelopt.model.Layer;
-import org.modelopt.model.Linear;
 import org.modelopt.statistics.SecondMoment;
 import org.modelopt.statistics.Seen;
 import org.modelopt.statistics.Statistics;
@@ -110,7 +109,7 @@ final class ExpertSharing implements AutoCloseable {
   }
 
   private static boolean isExpert(InputGroup group) {
-    return group.linears().stream().allMatch(linear -> linear.role() == Linear.Role.EXPERT);
+    return group.linears().stream().allMatch(linear -> linear.role().isExpert());
   }
 
   /** The part of an expert that a group is: its last name. */

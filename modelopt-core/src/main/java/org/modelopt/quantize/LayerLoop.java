@@ -26,7 +26,6 @@ import org.modelopt.job.ScratchFile;
 import org.modelopt.model.CacheSite;
 import org.modelopt.model.InputGroup;
 import org.modelopt.model.Layer;
-import org.modelopt.model.Linear;
 import org.modelopt.model.Model;
 import org.modelopt.statistics.Seen;
 import org.modelopt.statistics.Statistics;
@@ -157,7 +156,7 @@ final class LayerLoop {
       StoredStatistics stored) {
     Set<String> experts =
         layer.inputGroups().stream()
-            .filter(group -> group.linears().getFirst().role() == Linear.Role.EXPERT)
+            .filter(group -> group.linears().getFirst().role().isExpert())
             .map(InputGroup::name)
             .collect(Collectors.toSet());
     wanted.forEach((site, what) -> {

@@ -10,6 +10,7 @@ import org.modelopt.config.Rule;
 import org.modelopt.config.Target;
 import org.modelopt.export.compressed.CompressedTensorsTarget;
 import org.modelopt.export.hf.Fp8BlockTarget;
+import org.modelopt.export.hf.Mxfp4Target;
 import org.modelopt.export.hf.PlainTarget;
 import org.modelopt.export.unified.ModelOptTarget;
 import org.modelopt.numeric.QuantSpec;
@@ -60,6 +61,11 @@ public record DataFreeFormat(
               "MXFP4 weights and inputs",
               Config.MXFP4_DEFAULT,
               new CompressedTensorsTarget()),
+          quantized(
+              "mxfp4-experts",
+              "MXFP4 weights of the experts of gpt-oss",
+              Config.MXFP4_MLP_WEIGHT_ONLY,
+              new Mxfp4Target()),
           plain("bf16", DType.BF16),
           plain("fp16", DType.F16),
           plain("fp32", DType.F32));

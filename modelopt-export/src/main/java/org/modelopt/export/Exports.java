@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import org.modelopt.export.compressed.CompressedTensorsTarget;
 import org.modelopt.export.gguf.GgufExport;
 import org.modelopt.export.hf.Fp8BlockTarget;
+import org.modelopt.export.hf.Mxfp4Target;
 import org.modelopt.export.hf.PlainTarget;
 import org.modelopt.export.integer.AutoAwqTarget;
 import org.modelopt.export.integer.GptqTarget;
@@ -32,6 +33,11 @@ public final class Exports {
   /** A HuggingFace checkpoint with FP8 weights in tiles of 128 by 128, as DeepSeek publishes. */
   public static TargetExport huggingFaceFp8(QuantizedModel quantized) {
     return TargetExport.of(quantized, new Fp8BlockTarget());
+  }
+
+  /** A gpt-oss with experts in MXFP4, as OpenAI publishes it. */
+  public static TargetExport huggingFaceMxfp4(QuantizedModel quantized) {
+    return TargetExport.of(quantized, new Mxfp4Target());
   }
 
   /** A HuggingFace checkpoint of compressed-tensors, for vLLM, SGLang and transformers. */

@@ -48,6 +48,7 @@ public final class SupportTable {
     List<Row> rows = new ArrayList<>();
     ModelOptTarget.support().forEach((format, readers) -> rows.add(new Row("hf", format, readers)));
     rows.add(new Row("hf-fp8-block", "FP8 in tiles of 128 by 128", ALL));
+    rows.add(new Row("hf-mxfp4", "MXFP4 experts of gpt-oss", ALL));
     CompressedTensorsTarget.support()
         .forEach((format, readers) -> rows.add(new Row("compressed-tensors", format, readers)));
     Set<Consumer> integers = Set.of(Consumer.VLLM, Consumer.SGLANG, Consumer.TRANSFORMERS);

@@ -7,6 +7,7 @@ import java.util.SequencedMap;
 import java.util.function.BiFunction;
 import org.modelopt.export.compressed.CompressedTensorsTarget;
 import org.modelopt.export.hf.Fp8BlockTarget;
+import org.modelopt.export.hf.Mxfp4Target;
 import org.modelopt.export.hf.PlainTarget;
 import org.modelopt.export.integer.AutoAwqTarget;
 import org.modelopt.export.integer.GptqTarget;
@@ -26,6 +27,7 @@ public final class Targets {
     SequencedMap<String, BiFunction<Integer, Integer, Target>> targets = new LinkedHashMap<>();
     targets.put("hf", (tp, pp) -> new ModelOptTarget());
     targets.put("hf-fp8-block", (tp, pp) -> new Fp8BlockTarget());
+    targets.put("hf-mxfp4", (tp, pp) -> new Mxfp4Target());
     targets.put("compressed-tensors", (tp, pp) -> new CompressedTensorsTarget());
     targets.put("autoawq", (tp, pp) -> new AutoAwqTarget());
     targets.put("llm-awq", (tp, pp) -> new LlmAwqTarget());

@@ -35,7 +35,7 @@ import org.modelopt.tensor.Tensor;
 /** Each architecture is quantized, exported, and passes the check, values compared. */
 class ArchitecturesTest {
   /** One directory with a config.json for each architecture and variant. */
-  private static final Path GOLDENS =
+  static final Path GOLDENS =
       Path.of("..", "modelopt-models/src/test/resources/org/modelopt/models/golden");
 
   private static final int TOKENS = 64;

@@ -25,6 +25,7 @@ import org.modelopt.model.Linear;
 import org.modelopt.model.Model;
 import org.modelopt.models.decoder.DecoderLayers;
 import org.modelopt.models.decoder.DecoderSpec;
+import org.modelopt.models.decoder.TensorSlice;
 import org.modelopt.models.family.Families;
 import org.modelopt.models.family.Family;
 import org.modelopt.models.hf.CompanionFiles;
@@ -173,6 +174,11 @@ public final class HfModel implements Model {
   @Override
   public List<Layer> layers() {
     return layers.layers();
+  }
+
+  /** Tensors that linears read and that are parts of stored ones: experts that are stacked. */
+  public List<TensorSlice> slices() {
+    return layers.slices();
   }
 
   @Override

@@ -39,6 +39,8 @@ public final class HfPlan {
   private final DType dtype;
   private final List<TensorInfo> infos = new ArrayList<>();
   private final SequencedMap<Linear, List<Piece<LinearForm>>> linears = new LinkedHashMap<>();
+  private final SequencedMap<List<Linear>, List<Piece<List<LinearForm>>>> joined =
+      new LinkedHashMap<>();
   private final SequencedMap<String, List<Piece<Tensor>>> parameters = new LinkedHashMap<>();
   private final SequencedMap<Place, Tensor> constants = new LinkedHashMap<>();
   private final SequencedMap<String, String> texts = new LinkedHashMap<>();
@@ -150,6 +152,21 @@ public final class HfPlan {
     return Weights.rounded(tensor, type(tensor.dtype()), pass, arena);
   }
 
+  /** Puts codes and scales of a stack of experts in the place of the stack. */
+  HfPlan withStack(ExpertStack stack) {
+    parameters.remove(stack.name());
+    int at = 0;
+    while (at < infos.size() && !infos.get(at).name().equals(stack.name())) {
+      at++;
+    }
+    if (at < infos.size()) {
+      infos.remove(at);
+    }
+    infos.addAll(at, stack.infos());
+    joined.putAll(stack.pieces());
+    return this;
+  }
+
   /** Adds one F32 number under a name of its own. */
   public HfPlan withNumber(String name, Shape shape, float value) {
     infos.add(new TensorInfo(name, DType.F32, shape));
@@ -198,6 +215,7 @@ public final class HfPlan {
         decisions,
         new ShardedFiles(ShardPlan.of(infos, subject.shardBytes())),
         linears,
+        joined,
         parameters,
         constants,
         texts,

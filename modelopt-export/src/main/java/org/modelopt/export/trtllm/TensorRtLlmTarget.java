@@ -81,6 +81,7 @@ public record TensorRtLlmTarget(int tensorParallel, int pipelineParallel) implem
         decisions,
         new RankFiles(tensors.infos()),
         tensors.linears(),
+        new LinkedHashMap<>(),
         tensors.parameters(),
         tensors.constants(),
         texts,

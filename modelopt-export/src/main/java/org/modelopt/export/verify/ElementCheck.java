@@ -71,7 +71,8 @@ final class ElementCheck {
     return ((difference - 0x0101010101010101L) & ~difference & 0x8080808080808080L) != 0;
   }
 
-  private static void checkScales(ExportTensor stored, Tensor scales, Findings findings) {
+  /** No scale may be zero, negative, infinite or NaN. */
+  static void checkScales(ExportTensor stored, Tensor scales, Findings findings) {
     long bad = 0;
     long first = -1;
     for (long i = 0; i < scales.shape().elements(); i++) {

@@ -95,6 +95,11 @@ final class TensorCheck {
       checkLayer(module);
     }
     export.layout().others().forEach(this::checkOther);
+    if (export.quantizedStacks().isEmpty()) {
+      export.layout().stacks().forEach((name, stack) -> checkOther(name, stack.shape()));
+    } else {
+      expected.addAll(StackCheck.run(export, findings));
+    }
     if (export.layout().source() != ModelLayout.Source.EXPORT) {
       checkUnexpected(original);
     }

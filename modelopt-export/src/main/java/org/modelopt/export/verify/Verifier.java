@@ -143,7 +143,8 @@ public final class Verifier {
         errors = new ValueCheck(view, original.get(), options.slack()).run(workers, findings);
       }
     }
-    return report(directory, view.quantized().size(), errors);
+    int quantized = view.quantized().size() + view.quantizedStacks().size();
+    return report(directory, quantized, errors);
   }
 
   private static ModelLayout layoutFromTensors(

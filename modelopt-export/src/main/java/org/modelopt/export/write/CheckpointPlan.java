@@ -20,6 +20,7 @@ import org.modelopt.tensor.Tensor;
  * @param decisions what is applied to the parameters as they are read
  * @param files the files with tensors
  * @param linears what is made of weights and biases, by linear
+ * @param joined what is made of several linears together, whose rows alternate in a file
  * @param parameters what is made of other stored tensors, by their name
  * @param constants tensors that are known already
  * @param texts content of further files, by name
@@ -31,6 +32,7 @@ public record CheckpointPlan(
     Decisions decisions,
     CheckpointFiles files,
     SequencedMap<Linear, List<Piece<LinearForm>>> linears,
+    SequencedMap<List<Linear>, List<Piece<List<LinearForm>>>> joined,
     SequencedMap<String, List<Piece<Tensor>>> parameters,
     SequencedMap<Place, Tensor> constants,
     SequencedMap<String, String> texts,
@@ -39,6 +41,7 @@ public record CheckpointPlan(
   /** Copies the collections, keeping their order. */
   public CheckpointPlan {
     linears = copy(linears);
+    joined = copy(joined);
     parameters = copy(parameters);
     constants = copy(constants);
     texts = copy(texts);

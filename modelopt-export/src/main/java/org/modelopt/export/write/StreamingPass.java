@@ -9,8 +9,10 @@ import java.util.Optional;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Consumer;
 import org.modelopt.compute.Backend;
 import org.modelopt.compute.Workers;
+import org.modelopt.config.PlanSize;
 import org.modelopt.decision.Decisions;
 import org.modelopt.decision.InputDecision;
 import org.modelopt.decision.WeightDecision;
@@ -53,8 +55,8 @@ final class StreamingPass {
     new StreamingPass(subject, running, options).run();
   }
 
-  /** Work on one stored tensor. */
-  private record Task(String name, long bytes, Optional<Linear> linear) {}
+  /** Work on one stored tensor, or on linears that are written together. */
+  private record Task(String name, long bytes, Consumer<Pass> work) {}
 
   private void run() {
     for (Running one : running) {
@@ -99,17 +101,30 @@ final class StreamingPass {
   private List<Task> tasks() {
     List<Task> tasks = new ArrayList<>();
     for (Subject.Source source : subject.sources()) {
-      if (source.isWeight() || source.linear().isEmpty()) {
-        tasks.add(new Task(source.name(), source.info().byteSize(), source.linear()));
+      String name = source.name();
+      long bytes = source.info().byteSize();
+      if (source.isWeight()) {
+        Linear linear = source.linear().orElseThrow();
+        tasks.add(new Task(name, bytes, pass -> writeLinear(linear, pass)));
+      } else if (running.stream().anyMatch(one -> one.plan().parameters().containsKey(name))) {
+        tasks.add(new Task(name, bytes, pass -> writeParameter(name, pass)));
       }
+    }
+    for (Running one : running) {
+      one.plan().joined().keySet().forEach(linears -> tasks.add(joined(one, linears)));
     }
     return tasks;
   }
 
+  private Task joined(Running one, List<Linear> linears) {
+    long bytes =
+        linears.stream().mapToLong(linear -> PlanSize.bytesBefore(subject.model(), linear)).sum();
+    return new Task(
+        linears.getFirst().weightName(), bytes, pass -> writeJoined(one, linears, pass));
+  }
+
   private void run(Task task, Pass pass) {
-    task.linear()
-        .ifPresentOrElse(
-            linear -> writeLinear(linear, pass), () -> writeParameter(task.name(), pass));
+    task.work().accept(pass);
     long done = doneBytes.addAndGet(task.bytes());
     options.progress().update(new Progress("export", done, totalBytes, "bytes", task.name()));
   }
@@ -135,6 +150,16 @@ final class StreamingPass {
         }
       }
     });
+  }
+
+  private void writeJoined(Running one, List<Linear> linears, Pass pass) {
+    try (Arena arena = Arena.ofShared()) {
+      List<LinearForm> forms =
+          linears.stream().map(l -> form(l, one.plan().decisions(), pass, arena)).toList();
+      for (Piece<List<LinearForm>> piece : one.plan().joined().getOrDefault(linears, List.of())) {
+        write(one, piece, forms, pass);
+      }
+    }
   }
 
   private LinearForm form(Linear linear, Decisions decisions, Pass pass, Arena arena) {

@@ -20,6 +20,7 @@ import org.modelopt.error.ConfigException;
 import org.modelopt.model.Linear;
 import org.modelopt.models.HfModel;
 import org.modelopt.models.decoder.DecoderSpec;
+import org.modelopt.models.decoder.TensorSlice;
 import org.modelopt.quantize.QuantizedModel;
 import org.modelopt.tensor.DType;
 import org.modelopt.tensor.Shape;
@@ -57,9 +58,40 @@ public record Subject(QuantizedModel quantized, HfModel model, long shardBytes) 
   /**
    * Linears that get codes, in order of execution, and how.
    *
-   * @throws ConfigException if one of them has its weight from another module
+   * @throws ConfigException if one of them has its weight from another module, or is an expert that
+   *     is stored stacked
    */
   public SequencedMap<Linear, WeightQuantization> quantizedLinears() {
+    requireNoStackedExperts();
+    return quantizedWithStackedExperts();
+  }
+
+  /**
+   * Checks that no expert is quantized that is stored stacked with others.
+   *
+   * @throws ConfigException if one is
+   */
+  public void requireNoStackedExperts() {
+    model
+        .linears()
+        .filter(linear -> linear.role() == Linear.Role.STACKED_EXPERT)
+        .filter(linear -> decisions().weightQuantization(linear.name()).isPresent())
+        .findFirst()
+        .ifPresent(linear -> {
+          throw new ConfigException(
+              linear.name()
+                  + ": experts that checkpoints store stacked are quantized in MXFP4, which only the"
+                  + " exports hf-mxfp4 and gguf hold; choose one of them, or exclude"
+                  + " \"*.experts.*\"");
+        });
+  }
+
+  /**
+   * As {@link #quantizedLinears()}, for a target that holds experts stored stacked.
+   *
+   * @throws ConfigException if a linear has its weight from another module
+   */
+  public SequencedMap<Linear, WeightQuantization> quantizedWithStackedExperts() {
     SequencedMap<Linear, WeightQuantization> linears = new LinkedHashMap<>();
     model
         .linears()
@@ -151,7 +183,7 @@ public record Subject(QuantizedModel quantized, HfModel model, long shardBytes) 
 
   /**
    * The parameters in the order in which the checkpoint stores them. Scales of a checkpoint that is
-   * quantized already are not among them.
+   * quantized already are not among them, nor are experts of a stack, but the stack is.
    */
   public List<Source> sources() {
     Map<String, Linear> biases = new HashMap<>();
@@ -159,7 +191,8 @@ public record Subject(QuantizedModel quantized, HfModel model, long shardBytes) 
     model
         .linears()
         .forEach(linear -> {
-          if (linear.weightName().equals(linear.name() + WEIGHT)) {
+          if (linear.weightName().equals(linear.name() + WEIGHT)
+              && linear.role() != Linear.Role.STACKED_EXPERT) {
             for (String stored : model.weightTensors(linear)) {
               weights.computeIfAbsent(stored, key -> new ArrayList<>()).add(linear);
             }
@@ -172,6 +205,7 @@ public record Subject(QuantizedModel quantized, HfModel model, long shardBytes) 
     Set<String> others = new HashSet<>();
     model.layers().forEach(layer -> others.addAll(layer.parameterNames()));
     others.add(DecoderSpec.EMBEDDING);
+    model.slices().stream().map(TensorSlice::stack).forEach(others::add);
     Set<Linear> found = new HashSet<>();
     List<Source> sources = new ArrayList<>();
     for (TensorInfo tensor : model.tensors().tensors()) {

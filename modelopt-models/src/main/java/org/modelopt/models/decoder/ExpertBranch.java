@@ -53,7 +53,7 @@ final class ExpertBranch implements Branch {
       experts.add(
           new Expert(
               new InputGroup(expert + "gate_up", List.of(gate, up)),
-              role.isQuantizable() && mixture.activation().isLinearInUp()
+              mixture.activation().isLinearInUp()
                   ? products.producedBy(Producer.Rows.of(up))
                   : products));
     }
@@ -147,7 +147,7 @@ final class ExpertBranch implements Branch {
   private void slice(
       List<TensorSlice> slices, Linear linear, String stack, int expert, int first, int step) {
     String name = module + "experts." + stack;
-    boolean listed = linear.role().isQuantizable();
+    boolean listed = linear.role() != Linear.Role.STACKED_EXPERT;
     Shape shape = Shape.of(linear.outFeatures(), linear.inFeatures());
     slices.add(new TensorSlice(linear.weightName(), shape, name, expert, first, step, listed));
     if (linear.hasBias()) {

@@ -8,6 +8,6 @@ package org.modelopt.models.decoder;
  * @param interleaved whether columns of gate and up alternate instead of standing one after the
  *     other
  * @param separable whether servers also read the experts one by one, so that each may be quantized
- *     and written on its own
+ *     in any format and written on its own; else all are, in MXFP4, and stay stacked
  */
 public record StackedExperts(boolean interleaved, boolean separable) {}

@@ -3,11 +3,14 @@ package org.modelopt.export.verify.consumer;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.modelopt.export.verify.checkpoint.ExportDirectory;
+import org.modelopt.export.verify.config.Mxfp4Settings;
 import org.modelopt.export.verify.config.QuantizationSettings;
 import org.modelopt.export.verify.layout.LinearModule;
 import org.modelopt.export.verify.layout.ModelConfig;
 import org.modelopt.export.verify.layout.ModelLayout;
+import org.modelopt.export.verify.layout.StackedWeight;
 import org.modelopt.export.verify.scheme.Scheme;
 
 /**
@@ -29,5 +32,22 @@ public record ExportView(
   /** Copies the map. */
   public ExportView {
     quantized = Collections.unmodifiableMap(new LinkedHashMap<>(quantized));
+  }
+
+  /** Weights of experts that the export says are stacked in MXFP4, by their unquantized names. */
+  public Map<String, StackedWeight> quantizedStacks() {
+    return settings instanceof Mxfp4Settings ? layout.stacks() : Map.of();
+  }
+
+  /**
+   * Whether the exclusion list names the experts of {@code stack}, as transformers reads it: an
+   * entry is a pattern of a name's beginning, or a name's end.
+   */
+  public boolean isExcluded(StackedWeight stack) {
+    return settings.exclusions().stream()
+        .anyMatch(entry ->
+            Stream.of(stack.parent(), stack.name())
+                .anyMatch(name ->
+                    name.endsWith(entry) || Wildcards.regex(entry).matcher(name).lookingAt()));
   }
 }

@@ -258,9 +258,9 @@ final class Architectures {
     attention(layer, bias, bias, INPUT);
     layer.tensor("self_attn.sinks", layer.config().heads());
     layer.router("mlp.router", experts, true, POST_ATTENTION);
-    layer.tensor("mlp.experts.gate_up_proj", experts, hidden, 2 * width);
+    layer.stack("mlp.experts.gate_up_proj", experts, hidden, 2 * width);
     layer.tensor("mlp.experts.gate_up_proj_bias", experts, 2 * width);
-    layer.tensor("mlp.experts.down_proj", experts, width, hidden);
+    layer.stack("mlp.experts.down_proj", experts, width, hidden);
     layer.tensor("mlp.experts.down_proj_bias", experts, hidden);
   }
 

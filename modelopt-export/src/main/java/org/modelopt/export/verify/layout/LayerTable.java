@@ -47,6 +47,12 @@ final class LayerTable {
     return this;
   }
 
+  /** A weight of all experts in one tensor. */
+  LayerTable stack(String name, long experts, long in, long out) {
+    layout.stack(new StackedWeight(prefix + name, experts, in, out));
+    return this;
+  }
+
   /** A linear layer whose outputs are divided by tensor parallelism. */
   LayerTable column(String name, long out, long in, boolean bias, String norm) {
     return linear(name, out, in, bias, Split.COLUMN_PARALLEL, role(name), norm);

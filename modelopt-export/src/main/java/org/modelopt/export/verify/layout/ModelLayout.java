@@ -25,6 +25,7 @@ public final class ModelLayout {
   private final Source source;
   private final Map<String, LinearModule> linears;
   private final Map<String, Shape> others;
+  private final Map<String, StackedWeight> stacks;
   private final Map<String, RowsBefore> rowsBefore;
   private final boolean unitOffsetNorms;
 
@@ -32,6 +33,7 @@ public final class ModelLayout {
     this.source = builder.source;
     this.linears = Collections.unmodifiableMap(new LinkedHashMap<>(builder.linears));
     this.others = Collections.unmodifiableMap(new LinkedHashMap<>(builder.others));
+    this.stacks = Collections.unmodifiableMap(new LinkedHashMap<>(builder.stacks));
     this.rowsBefore = Collections.unmodifiableMap(new LinkedHashMap<>(builder.rowsBefore));
     this.unitOffsetNorms = builder.unitOffsetNorms;
   }
@@ -54,6 +56,11 @@ public final class ModelLayout {
   /** Shapes of all other tensors by name: embeddings, norms, biases. */
   public Map<String, Shape> others() {
     return others;
+  }
+
+  /** Weights of all experts of a layer in one tensor, by its name where it is not quantized. */
+  public Map<String, StackedWeight> stacks() {
+    return stacks;
   }
 
   /** Which linear layers follow the rows of which, by path of the one that follows. */
@@ -102,6 +109,7 @@ public final class ModelLayout {
     private final Source source;
     private final Map<String, LinearModule> linears = new LinkedHashMap<>();
     private final Map<String, Shape> others = new LinkedHashMap<>();
+    private final Map<String, StackedWeight> stacks = new LinkedHashMap<>();
     private final Map<String, RowsBefore> rowsBefore = new LinkedHashMap<>();
     private boolean unitOffsetNorms;
 
@@ -121,6 +129,11 @@ public final class ModelLayout {
 
     Builder other(String name, Shape shape) {
       others.put(name, shape);
+      return this;
+    }
+
+    Builder stack(StackedWeight stack) {
+      stacks.put(stack.name(), stack);
       return this;
     }
 

@@ -6,16 +6,16 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
-import org.jspecify.annotations.Nullable;
 import org.modelopt.compute.Workers;
 import org.modelopt.export.verify.checkpoint.ExportTensor;
 import org.modelopt.export.verify.consumer.ExportView;
-import org.modelopt.export.verify.layout.LinearModule;
+import org.modelopt.export.verify.layout.StackedWeight;
 import org.modelopt.export.verify.report.Findings;
 import org.modelopt.export.verify.report.Place;
 import org.modelopt.export.verify.report.TensorError;
 import org.modelopt.export.verify.report.Violation;
 import org.modelopt.export.verify.scheme.Scheme;
+import org.modelopt.export.verify.scheme.StackedMxfp4;
 import org.modelopt.export.verify.value.WeightScore.Problem;
 import org.modelopt.tensor.TensorInfo;
 
@@ -66,6 +66,7 @@ public final class ValueCheck {
   private final ExportView export;
   private final Original original;
   private final TensorComparison comparison;
+  private final StackComparison stacks;
 
   /**
    * Prepares the comparison.
@@ -76,6 +77,7 @@ public final class ValueCheck {
     this.export = export;
     this.original = original;
     this.comparison = new TensorComparison(export, original, slack);
+    this.stacks = new StackComparison(export, original, slack);
   }
 
   /** Compares and reports; the result does not depend on the number of threads. */
@@ -87,7 +89,7 @@ public final class ValueCheck {
         1,
         (from, to) -> {
           for (long i = from; i < to; i++) {
-            outcomes[(int) i] = comparison.compare(tensors.get((int) i), ChannelFactors.NONE);
+            outcomes[(int) i] = compare(tensors.get((int) i));
           }
         });
     Map<String, Outcome> byName = new LinkedHashMap<>();
@@ -103,18 +105,34 @@ public final class ValueCheck {
     return errors;
   }
 
+  private Outcome compare(TensorInfo info) {
+    StackedWeight stack = export.quantizedStacks().get(info.name());
+    return stack == null
+        ? comparison.compare(info, ChannelFactors.NONE)
+        : stacks.compare(stack);
+  }
+
+  /** How the tensor is stored that the original calls {@code name}; empty if unquantized. */
+  private Optional<String> label(String name) {
+    return export.quantizedStacks().containsKey(name)
+        ? Optional.of(StackedMxfp4.LABEL)
+        : comparison.module(name).map(export.quantized()::get).map(Scheme::label);
+  }
+
   private void report(
       TensorInfo info, Outcome outcome, List<TensorError> errors, Findings findings) {
-    Optional<LinearModule> module = comparison.module(info.name());
-    Scheme scheme = module.map(export.quantized()::get).orElse(null);
-    boolean known = module.isPresent() || export.layout().others().containsKey(info.name());
+    boolean known =
+        comparison.module(info.name()).isPresent()
+            || export.layout().others().containsKey(info.name())
+            || export.layout().stacks().containsKey(info.name());
     if (!known && export.directory().isKnownAbsent(info.name())) {
       findings.note(LOST, Place.tensor(info.name()), "as in the original", "absent");
     }
-    String label = scheme == null ? "unquantized" : scheme.label();
+    Optional<String> quantized = label(info.name());
+    String label = quantized.orElse("unquantized");
     if (outcome.score().isPresent()) {
       WeightScore score = outcome.score().get();
-      if (scheme != null) {
+      if (quantized.isPresent()) {
         errors.add(
             new TensorError(
                 info.name(),
@@ -128,7 +146,7 @@ public final class ValueCheck {
         Problem problem = score.problem().get();
         findings.error(
             violation(problem),
-            place(info.name(), scheme),
+            place(info.name()),
             problem.expected() + " for " + label,
             problem.found());
       }
@@ -136,14 +154,21 @@ public final class ValueCheck {
     outcome
         .difference()
         .ifPresent(difference ->
-            findings.error(PLAIN, place(info.name(), null), "the original's values", difference));
+            findings.error(PLAIN, place(info.name()), "the original's values", difference));
   }
 
-  private Place place(String name, @Nullable Scheme scheme) {
+  /** Where the codes are, or the tensor itself. */
+  private Place place(String name) {
     String stored =
-        scheme == null
-            ? name
-            : name.substring(0, name.length() - "weight".length()) + scheme.carrier().suffix();
+        export.quantizedStacks().containsKey(name)
+            ? name + StackedMxfp4.BLOCKS
+            : comparison
+                .module(name)
+                .map(export.quantized()::get)
+                .map(scheme ->
+                    name.substring(0, name.length() - "weight".length())
+                        + scheme.carrier().suffix())
+                .orElse(name);
     return export.directory().find(stored).map(ExportTensor::place).orElse(Place.tensor(name));
   }
 
