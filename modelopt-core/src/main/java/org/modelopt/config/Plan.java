@@ -179,7 +179,8 @@ public record Plan(List<PlannedLinear> linears, List<PlannedCache> caches) {
 
   /** Whether readers take experts that are stacked in this format: MXFP4, by any rule of scales. */
   private static boolean isStackable(Optional<QuantSpec> spec) {
-    return spec.map(s -> s.withScaleRule(QuantSpec.MXFP4.scaleRule()))
+    return spec.filter(s -> s.scaleFormat() == QuantSpec.MXFP4.scaleFormat())
+        .map(s -> s.withScaleRule(QuantSpec.MXFP4.scaleRule()))
         .filter(QuantSpec.MXFP4::equals)
         .isPresent();
   }

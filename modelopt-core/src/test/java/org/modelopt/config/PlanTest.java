@@ -8,10 +8,15 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.modelopt.error.ConfigException;
+import org.modelopt.model.Linear;
 import org.modelopt.model.Model;
+import org.modelopt.numeric.Conversion;
 import org.modelopt.numeric.QuantSpec;
+import org.modelopt.numeric.ScaleRule;
 
 class PlanTest {
+  private static final String EXPERT = "mlp.experts.0.up_proj";
+
   private final Model model = new SketchModel();
 
   @Test
@@ -48,6 +53,38 @@ class PlanTest {
             .findFirst()
             .orElseThrow();
     assertTrue(weightOnly.input().isEmpty());
+  }
+
+  @Test
+  void stackedExpertsAreMxfp4WeightsOrStayAsTheyAre() {
+    QuantSpec byFloor = QuantSpec.MXFP4.withScaleRule(ScaleRule.POWER_FLOOR);
+    assertEquals(List.of(EXPERT), stacked(Config.MXFP4_MLP_WEIGHT_ONLY));
+    assertEquals(List.of(EXPERT), stacked(weightOnly(byFloor)));
+    assertEquals(List.of("q_proj"), stacked(Config.FP8_DEFAULT));
+    assertEquals(List.of("q_proj"), stacked(Config.MXFP4_DEFAULT));
+    assertEquals(List.of("q_proj"), stacked(Config.NVFP4_DEFAULT));
+    assertEquals(
+        List.of("q_proj"), stacked(Config.FP8_DEFAULT.withRule(weightOnly(byFloor).rules().get(0))));
+    ConfigException e =
+        assertThrows(ConfigException.class, () -> stacked(weightOnly(QuantSpec.FP8)));
+    assertTrue(
+        e.getMessage().contains("stacked with the others, which may have an MXFP4 weight"),
+        e.getMessage());
+    assertThrows(ConfigException.class, () -> stacked(Config.NVFP4_MLP_ONLY));
+  }
+
+  private static Config weightOnly(QuantSpec spec) {
+    Rule rule = Rule.quantize("*.experts.*", Target.WEIGHT, spec);
+    return new Config("experts", List.of(rule), new Algorithm.Max(), Conversion.DEFAULT);
+  }
+
+  /** Quantized linears of a model with one projection and one stacked expert. */
+  private static List<String> stacked(Config config) {
+    List<Linear> linears =
+        List.of(
+            Linear.of("q_proj", 64, 64, false),
+            Linear.of(EXPERT, 64, 64, true).withRole(Linear.Role.STACKED_EXPERT));
+    return names(Plan.of("sketch", linears, List.of(), config));
   }
 
   @Test

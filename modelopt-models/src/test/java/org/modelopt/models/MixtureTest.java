@@ -18,6 +18,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.modelopt.ModelOpt;
 import org.modelopt.compute.Backend;
 import org.modelopt.compute.Precision;
+import org.modelopt.config.Algorithm;
 import org.modelopt.config.Config;
 import org.modelopt.config.Plan;
 import org.modelopt.config.Rule;
@@ -179,6 +180,34 @@ class MixtureTest {
           assertThrows(ConfigException.class, () -> Plan.of(model, router))
               .getMessage()
               .contains("a router"));
+    }
+  }
+
+  @Test
+  void stackedExpertsBecomeMxfp4AndNothingElse(@TempDir Path directory) {
+    Checkpoints.write("gpt-oss", directory);
+    try (Model model = Models.load(directory)) {
+      CalibrationData one =
+          CalibrationData.of(List.of(Tensor.ofInts(Arena.ofAuto(), Shape.of(1), 7)));
+      Config gptq = Config.MXFP4_MLP_WEIGHT_ONLY.withAlgorithm(new Algorithm.Gptq());
+      QuantizedModel quantized = ModelOpt.quantize(model, gptq, one, JobOptions.defaults());
+      assertEquals(
+          model
+              .linears()
+              .filter(linear -> linear.role() == Linear.Role.STACKED_EXPERT)
+              .map(Linear::name)
+              .collect(Collectors.toSet()),
+          quantized.decisions().weights().keySet());
+      // The token goes to two experts of four; the others are decided by what these saw.
+      assertEquals(
+          2 * 2,
+          quantized.statistics().keySet().stream()
+              .filter(site -> site.startsWith("model.layers.0.mlp.experts."))
+              .count());
+      assertTrue(
+          Plan.of(model, Config.FP8_DEFAULT)
+              .quantized()
+              .noneMatch(planned -> planned.linear().role().isExpert()));
     }
   }
 

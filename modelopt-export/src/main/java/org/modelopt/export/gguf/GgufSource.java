@@ -3,13 +3,17 @@ package org.modelopt.export.gguf;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.modelopt.error.ConfigException;
 import org.modelopt.job.LinearForm;
 import org.modelopt.job.Pass;
 import org.modelopt.model.Linear;
 import org.modelopt.models.HfModel;
+import org.modelopt.models.decoder.TensorSlice;
 import org.modelopt.models.hf.HfConfig;
 import org.modelopt.numeric.QuantizedTensor;
 import org.modelopt.quantize.QuantizedModel;
@@ -90,9 +94,19 @@ sealed interface GgufSource {
     @Override
     public Map<String, Shape> shapes() {
       Map<String, Shape> shapes = new LinkedHashMap<>();
+      // Of experts that are stored stacked the weights are read one by one, the biases together.
+      Set<String> slices = new HashSet<>();
+      Set<String> stacks = new HashSet<>();
+      for (TensorSlice slice : model.slices()) {
+        slices.add(slice.name());
+        if (slice.shape().rank() > 1) {
+          stacks.addAll(
+              List.of(slice.stack(), slice.stack() + "_blocks", slice.stack() + "_scales"));
+        }
+      }
       linears.forEach((name, linear) -> {
         shapes.put(name, Shape.of(linear.outFeatures(), linear.inFeatures()));
-        if (linear.hasBias()) {
+        if (linear.hasBias() && !slices.contains(linear.biasName())) {
           shapes.put(linear.biasName(), Shape.of(linear.outFeatures()));
         }
       });
@@ -100,7 +114,7 @@ sealed interface GgufSource {
         int dot = info.name().lastIndexOf('.');
         boolean ofLinear =
             dot > 0 && linears.containsKey(info.name().substring(0, dot) + ".weight");
-        if (!ofLinear && !info.name().endsWith("_scale")) {
+        if (!ofLinear && !info.name().endsWith("_scale") && !stacks.contains(info.name())) {
           shapes.putIfAbsent(info.name(), info.shape());
         }
       }

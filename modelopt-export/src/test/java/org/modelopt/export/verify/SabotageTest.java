@@ -1,6 +1,5 @@
 package org.modelopt.export.verify;
 
-import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
@@ -44,9 +43,12 @@ import tools.jackson.databind.node.ObjectNode;
 class SabotageTest {
   private static final String DOWN = "model.layers.1.mlp.down_proj.";
   private static final String RANK_DOWN = "transformer.layers.1.mlp.proj.";
+  private static final String STACKED_DOWN = "model.layers.1.mlp.experts.down_proj_";
+  private static final String STACKED = "MXFP4_MLP_WEIGHT_ONLY hf-mxfp4";
 
   @TempDir private static Path directory;
   private static Path original;
+  private static Path stacked;
   private static final Map<String, Path> EXPORTS = new LinkedHashMap<>();
 
   @BeforeAll
@@ -92,6 +94,12 @@ class SabotageTest {
       EXPORTS.put("PLAIN plain", plain);
       Exports.plain(QuantizedModel.unchanged(loaded), DType.F16).to(plain);
     }
+    stacked = TinyModels.gptOss().write(directory.resolve("gpt-oss"));
+    try (HfModel loaded = Models.load(stacked)) {
+      Path path = directory.resolve("stacked");
+      EXPORTS.put(STACKED, path);
+      Exports.huggingFaceMxfp4(ModelOpt.quantize(loaded, Config.MXFP4_MLP_WEIGHT_ONLY)).to(path);
+    }
   }
 
   @ParameterizedTest
@@ -116,20 +124,23 @@ class SabotageTest {
         "FP8_DEFAULT hf",
         "FP8_DEFAULT compressed-tensors",
         "FP8_DEFAULT trtllm",
-        "PLAIN plain"
+        "PLAIN plain",
+        STACKED
       })
   void everyPlantedDefectIsFound(String name) throws IOException {
     Path export = EXPORTS.get(name);
     TestCheckpoint intact = read(export);
     boolean ranks = Files.exists(export.resolve("rank0.safetensors"));
-    assertTrue(verify(intact, ranks, "intact").passed(), () -> name);
+    Path before = name.equals(STACKED) ? stacked : original;
+    String module = name.equals(STACKED) ? STACKED_DOWN : ranks ? RANK_DOWN : DOWN;
+    assertTrue(verify(intact, ranks, before).passed(), () -> name);
     List<String> unnoticed = new ArrayList<>();
-    for (Map.Entry<String, Defect> defect : defects(ranks ? RANK_DOWN : DOWN).entrySet()) {
+    for (Map.Entry<String, Defect> defect : defects(module).entrySet()) {
       TestCheckpoint damaged = copy(intact);
       if (!defect.getValue().plant(damaged)) {
         continue;
       }
-      if (verify(damaged, ranks, defect.getKey()).passed()) {
+      if (verify(damaged, ranks, before).passed()) {
         unnoticed.add(defect.getKey());
       }
       planted++;
@@ -287,14 +298,14 @@ class SabotageTest {
     Predicate<String> scale =
         n ->
             n.startsWith(module)
-                && n.matches(".*\\.(weight_scale|weight_scale_inv|scales|weights_scaling_factor)");
+                && n.matches(".*[._](weight_scale|weight_scale_inv|scales|weights_scaling_factor)");
     return with(c, scale, change);
   }
 
   private static boolean withCodes(
       TestCheckpoint c, String module, java.util.function.Consumer<String> change) {
     Predicate<String> codes =
-        n -> n.startsWith(module) && n.matches(".*\\.(weight|weight_packed|qweight)");
+        n -> n.startsWith(module) && n.matches(".*\\.(weight|weight_packed|qweight)|.*_blocks");
     return with(c, codes, change);
   }
 
@@ -358,7 +369,9 @@ class SabotageTest {
   }
 
   private static TestTensor transposed(TestTensor tensor) {
-    long[] dims = {tensor.dims()[1], tensor.dims()[0]};
+    long[] dims = tensor.dims().clone();
+    dims[0] = tensor.dims()[1];
+    dims[1] = tensor.dims()[0];
     return TestTensor.bytes(tensor.dtype(), dims, tensor.bytes());
   }
 
@@ -401,12 +414,11 @@ class SabotageTest {
   private static int written;
 
   private static org.modelopt.export.verify.report.VerifyReport verify(
-      TestCheckpoint checkpoint, boolean ranks, String name) throws IOException {
+      TestCheckpoint checkpoint, boolean ranks, Path before) throws IOException {
     Path path = checkpoint.write(directory.resolve("damaged-" + written++));
     if (ranks) {
       Files.move(path.resolve("model.safetensors"), path.resolve("rank0.safetensors"));
     }
-    assertFalse(name.isEmpty());
-    return Verifier.verify(path, VerifyOptions.of().withOriginal(original).withThreads(1));
+    return Verifier.verify(path, VerifyOptions.of().withOriginal(before).withThreads(1));
   }
 }

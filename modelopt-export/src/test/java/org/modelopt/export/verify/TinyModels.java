@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.stream.LongStream;
 
 /** Small random models in BF16, the originals of the tests' exports. */
 final class TinyModels {
@@ -50,6 +51,39 @@ final class TinyModels {
     }
     outside(model, random);
     return model;
+  }
+
+  /** A gpt-oss with stacked experts, gate and up in turns. */
+  static TestCheckpoint gptOss() {
+    TestCheckpoint model = base("gpt_oss", "GptOssForCausalLM");
+    model.config.put("num_local_experts", EXPERTS).put("num_experts_per_tok", 1);
+    Random random = new Random(9);
+    for (int i = 0; i < LAYERS; i++) {
+      String layer = "model.layers." + i + ".";
+      attention(model, layer, random);
+      for (String name : List.of("q_proj", "k_proj", "v_proj", "o_proj")) {
+        long out = model.get(layer + "self_attn." + name + ".weight").dims()[0];
+        tensor(model, layer + "self_attn." + name + ".bias", random, out);
+      }
+      tensor(model, layer + "self_attn.sinks", random, HEADS);
+      weight(model, layer + "mlp.router", EXPERTS, HIDDEN, random);
+      tensor(model, layer + "mlp.router.bias", random, EXPERTS);
+      String experts = layer + "mlp.experts.";
+      tensor(model, experts + "gate_up_proj", random, EXPERTS, HIDDEN, 2 * WIDTH);
+      tensor(model, experts + "gate_up_proj_bias", random, EXPERTS, 2 * WIDTH);
+      tensor(model, experts + "down_proj", random, EXPERTS, WIDTH, HIDDEN);
+      tensor(model, experts + "down_proj_bias", random, EXPERTS, HIDDEN);
+    }
+    outside(model, random);
+    return model;
+  }
+
+  private static void tensor(TestCheckpoint model, String name, Random random, long... dims) {
+    float[] values = new float[(int) LongStream.of(dims).reduce(1, (a, b) -> a * b)];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = (float) (0.05 * random.nextGaussian());
+    }
+    model.put(name, TestTensor.bf16(dims, values));
   }
 
   private static TestCheckpoint base(String type, String architecture) {
