@@ -224,9 +224,41 @@ class StackedExpertsTest {
     }
   }
 
+  /** Of decided and of stored codes; BF16 holds all values of MXFP4. */
+  @Test
+  void aPlainCheckpointHoldsWhatTheCodesStandFor() {
+    Path decided = Exports.plain(quantized, DType.BF16).with(ExportOptions::withoutComparison)
+        .to(directory.resolve("plain")).path();
+    try (HfModel stored = Models.load(result.path());
+        HfModel plain = Models.load(decided);
+        Arena arena = Arena.ofConfined()) {
+      Path again =
+          Exports.plain(QuantizedModel.unchanged(stored), DType.BF16)
+              .with(ExportOptions::withoutComparison)
+              .to(directory.resolve("dequantized"))
+              .path();
+      SafetensorsCheckpoint first = SafetensorsCheckpoint.open(decided);
+      SafetensorsCheckpoint second = SafetensorsCheckpoint.open(again);
+      assertEquals(
+          DType.BF16, first.find(EXPERTS + "gate_up_proj").orElseThrow().dtype());
+      first.tensors().forEach(info ->
+          assertEquals(
+              -1,
+              first
+                  .open(info.name(), arena)
+                  .segment()
+                  .mismatch(second.open(info.name(), arena).segment()),
+              info.name()));
+      assertEquals(first.tensors().size(), second.tensors().size());
+      assertEquals(
+          Perplexity.measure(stored, rows(), JOB).value(),
+          Perplexity.measure(plain, rows(), JOB).value());
+    }
+  }
+
   @ParameterizedTest
   @ValueSource(
-      strings = {"hf", "hf-fp8-block", "compressed-tensors", "autoawq", "gptq", "plain"})
+      strings = {"hf", "hf-fp8-block", "compressed-tensors", "autoawq", "gptq", "llm-awq"})
   void otherExportsNameTheOneThatHoldsThem(String kind) {
     Subject subject = Subject.of(quantized, ExportOptions.DEFAULT_SHARD_BYTES);
     ConfigException refusal =

@@ -57,6 +57,7 @@ public final class HfPlan {
     this.layouts = layouts;
     this.dtype = dtype;
     addStored();
+    addStacks();
   }
 
   /**
@@ -152,8 +153,21 @@ public final class HfPlan {
     return Weights.rounded(tensor, type(tensor.dtype()), pass, arena);
   }
 
-  /** Puts codes and scales of a stack of experts in the place of the stack. */
-  HfPlan withStack(ExpertStack stack) {
+  /** Stacks of experts that the model holds as codes, or that get some, as values. */
+  private void addStacks() {
+    for (ExpertStack stack : ExpertStack.of(subject.model())) {
+      Optional<TensorInfo> stored = subject.model().tensors().find(stack.name());
+      boolean decided =
+          stack.linears().stream().anyMatch(l -> decisions.weight(l.name()).isPresent());
+      if (stored.isEmpty() || decided) {
+        DType kept = stored.map(TensorInfo::dtype).map(this::type).orElse(dtype);
+        withStack(stack, PlainStack.of(stack, kept));
+      }
+    }
+  }
+
+  /** Puts {@code tensors} in the place of a stack of experts. */
+  HfPlan withStack(ExpertStack stack, StackTensors tensors) {
     parameters.remove(stack.name());
     int at = 0;
     while (at < infos.size() && !infos.get(at).name().equals(stack.name())) {
@@ -162,8 +176,8 @@ public final class HfPlan {
     if (at < infos.size()) {
       infos.remove(at);
     }
-    infos.addAll(at, stack.infos());
-    joined.putAll(stack.pieces());
+    infos.addAll(at, tensors.infos());
+    joined.putAll(tensors.pieces());
     return this;
   }
 

@@ -1,10 +1,9 @@
 package org.modelopt.export.hf;
 
-import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
+import java.util.SequencedMap;
 import java.util.Set;
 import org.modelopt.decision.WeightQuantization;
 import org.modelopt.error.ConfigException;
@@ -18,7 +17,7 @@ import org.modelopt.transform.Change;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * The {@code mxfp4} method of gpt-oss: all experts in MXFP4, stacked as {@link ExpertStack} says,
+ * The {@code mxfp4} method of gpt-oss: all experts in MXFP4, stacked as {@link Mxfp4Stack} says,
  * and everything else as it is.
  */
 public record Mxfp4Target() implements Target {
@@ -34,20 +33,17 @@ public record Mxfp4Target() implements Target {
 
   @Override
   public CheckpointPlan plan(Subject subject) {
-    Map<String, Linear> experts = new HashMap<>();
-    subject
-        .quantizedWithStackedExperts()
-        .forEach((linear, how) -> {
-          check(subject, linear, how);
-          experts.put(linear.weightName(), linear);
-        });
-    requireAll(subject, experts);
+    SequencedMap<Linear, WeightQuantization> experts = subject.quantizedWithStackedExperts();
+    experts.forEach((linear, how) -> check(subject, linear, how));
+    requireAll(subject, experts.keySet());
     if (CacheScales.of(subject).isPresent()) {
       throw new ConfigException(
           "the export " + id() + " has no place for scales of a KV cache; leave the cache as it is");
     }
     HfPlan plan = HfPlan.of(subject, "MXFP4 experts", new LinkedHashMap<>());
-    ExpertStack.of(subject.model().slices(), experts).forEach(plan::withStack);
+    for (ExpertStack stack : ExpertStack.of(subject.model())) {
+      plan.withStack(stack, Mxfp4Stack.of(stack));
+    }
     return plan.withConfig(quantization())
         .build(
             Set.of(Consumer.VLLM, Consumer.SGLANG, Consumer.TRTLLM_PYTORCH, Consumer.TRANSFORMERS));
@@ -77,13 +73,13 @@ public record Mxfp4Target() implements Target {
   }
 
   /** Readers take the experts of all layers for quantized, or none. */
-  private void requireAll(Subject subject, Map<String, Linear> quantized) {
-    Subject.requireSome(quantized.values(), subject.model());
+  private void requireAll(Subject subject, Set<Linear> quantized) {
+    Subject.requireSome(quantized, subject.model());
     subject
         .model()
         .linears()
         .filter(linear -> linear.role() == Linear.Role.STACKED_EXPERT)
-        .filter(linear -> !quantized.containsKey(linear.weightName()))
+        .filter(linear -> !quantized.contains(linear))
         .findFirst()
         .ifPresent(linear -> {
           throw new ConfigException(

@@ -29,7 +29,6 @@ public record PlainTarget(DType dtype) implements Target {
 
   @Override
   public CheckpointPlan plan(Subject subject) {
-    subject.requireNoStackedExperts();
     for (Linear linear : subject.model().linears().toList()) {
       subject.requireNothingBeside("a plain checkpoint", linear);
     }

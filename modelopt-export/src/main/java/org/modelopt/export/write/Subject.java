@@ -62,20 +62,9 @@ public record Subject(QuantizedModel quantized, HfModel model, long shardBytes) 
    *     is stored stacked
    */
   public SequencedMap<Linear, WeightQuantization> quantizedLinears() {
-    requireNoStackedExperts();
-    return quantizedWithStackedExperts();
-  }
-
-  /**
-   * Checks that no expert is quantized that is stored stacked with others.
-   *
-   * @throws ConfigException if one is
-   */
-  public void requireNoStackedExperts() {
-    model
-        .linears()
+    SequencedMap<Linear, WeightQuantization> linears = quantizedWithStackedExperts();
+    linears.keySet().stream()
         .filter(linear -> linear.role() == Linear.Role.STACKED_EXPERT)
-        .filter(linear -> decisions().weightQuantization(linear.name()).isPresent())
         .findFirst()
         .ifPresent(linear -> {
           throw new ConfigException(
@@ -84,6 +73,7 @@ public record Subject(QuantizedModel quantized, HfModel model, long shardBytes) 
                   + " exports hf-mxfp4 and gguf hold; choose one of them, or exclude"
                   + " \"*.experts.*\"");
         });
+    return linears;
   }
 
   /**
