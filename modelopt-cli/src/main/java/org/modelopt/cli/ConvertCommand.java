@@ -45,7 +45,8 @@ final class ConvertCommand implements Callable<Integer> {
       paramLabel = "FORMAT",
       description =
           "fp8 (weights by row, inputs by token), fp8-block, int8, int8-weight-only, int4, nvfp4"
-              + " (weights), mxfp8, mxfp4, mxfp4-experts (of gpt-oss), bf16, fp16, fp32; gguf for llama.cpp.")
+              + " (weights), mxfp8, mxfp4, mxfp4-experts (of gpt-oss), bf16, fp16, fp32; gguf for"
+              + " llama.cpp.")
   private String format;
 
   @Mixin private GgufArguments gguf = new GgufArguments();

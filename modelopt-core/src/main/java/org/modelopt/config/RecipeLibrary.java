@@ -26,7 +26,8 @@ public final class RecipeLibrary {
           "speculative-draft",
           "deepseek-fp8-block",
           "deepseek-nvfp4",
-          "mixture-nvfp4");
+          "mixture-nvfp4",
+          "gpt-oss-mxfp4");
 
   private static final List<Entry> ENTRIES = NAMES.stream().map(RecipeLibrary::load).toList();
 

@@ -64,8 +64,7 @@ public record Unit(String name, List<Option> options) {
                     Collectors.toMap(p -> p.linear().name(), Function.identity(), (a, b) -> a))));
     Map<String, List<Linear>> members = new LinkedHashMap<>();
     for (InputGroup group : layer.inputGroups()) {
-      boolean expert =
-          group.linears().stream().allMatch(linear -> linear.role().isExpert());
+      boolean expert = group.linears().stream().allMatch(linear -> linear.role().isExpert());
       members
           .computeIfAbsent(
               expert ? layer.name() + ".experts" : group.name(), key -> new ArrayList<>())

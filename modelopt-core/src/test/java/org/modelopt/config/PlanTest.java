@@ -64,7 +64,8 @@ class PlanTest {
     assertEquals(List.of("q_proj"), stacked(Config.MXFP4_DEFAULT));
     assertEquals(List.of("q_proj"), stacked(Config.NVFP4_DEFAULT));
     assertEquals(
-        List.of("q_proj"), stacked(Config.FP8_DEFAULT.withRule(weightOnly(byFloor).rules().get(0))));
+        List.of("q_proj"),
+        stacked(Config.FP8_DEFAULT.withRule(weightOnly(byFloor).rules().get(0))));
     ConfigException e =
         assertThrows(ConfigException.class, () -> stacked(weightOnly(QuantSpec.FP8)));
     assertTrue(

@@ -71,8 +71,7 @@ class StackedExpertsTest {
   void everyReaderTakesIt() {
     VerifyReport report = result.report();
     for (Consumer consumer :
-        List.of(
-            Consumer.VLLM, Consumer.SGLANG, Consumer.TRTLLM_PYTORCH, Consumer.TRANSFORMERS)) {
+        List.of(Consumer.VLLM, Consumer.SGLANG, Consumer.TRTLLM_PYTORCH, Consumer.TRANSFORMERS)) {
       assertTrue(report.passedFor(consumer), report::toText);
     }
     // Two stacks in each of four layers, all compared.
@@ -94,8 +93,7 @@ class StackedExpertsTest {
         stored.tensors().stream()
             .filter(t -> !t.name().contains(".experts."))
             .allMatch(t -> t.dtype() == DType.BF16));
-    String config =
-        Files.readString(result.path().resolve("config.json")).replaceAll("\\s+", "");
+    String config = Files.readString(result.path().resolve("config.json")).replaceAll("\\s+", "");
     assertTrue(
         config.contains(
             "\"quantization_config\":{\"modules_to_not_convert\":[\"model.layers.*.self_attn\","
@@ -193,14 +191,16 @@ class StackedExpertsTest {
     SafetensorsCheckpoint parts = SafetensorsCheckpoint.open(one);
     assertEquals(whole.tensors().size(), parts.tensors().size());
     try (Arena arena = Arena.ofConfined()) {
-      whole.tensors().forEach(info ->
-          assertEquals(
-              -1,
-              whole
-                  .open(info.name(), arena)
-                  .segment()
-                  .mismatch(parts.open(info.name(), arena).segment()),
-              info.name()));
+      whole
+          .tensors()
+          .forEach(info ->
+              assertEquals(
+                  -1,
+                  whole
+                      .open(info.name(), arena)
+                      .segment()
+                      .mismatch(parts.open(info.name(), arena).segment()),
+                  info.name()));
     }
     try (Stream<Path> files = Files.list(one)) {
       assertTrue(files.filter(f -> f.toString().endsWith(".safetensors")).count() > 3);
@@ -227,8 +227,11 @@ class StackedExpertsTest {
   /** Of decided and of stored codes; BF16 holds all values of MXFP4. */
   @Test
   void aPlainCheckpointHoldsWhatTheCodesStandFor() {
-    Path decided = Exports.plain(quantized, DType.BF16).with(ExportOptions::withoutComparison)
-        .to(directory.resolve("plain")).path();
+    Path decided =
+        Exports.plain(quantized, DType.BF16)
+            .with(ExportOptions::withoutComparison)
+            .to(directory.resolve("plain"))
+            .path();
     try (HfModel stored = Models.load(result.path());
         HfModel plain = Models.load(decided);
         Arena arena = Arena.ofConfined()) {
@@ -239,16 +242,17 @@ class StackedExpertsTest {
               .path();
       SafetensorsCheckpoint first = SafetensorsCheckpoint.open(decided);
       SafetensorsCheckpoint second = SafetensorsCheckpoint.open(again);
-      assertEquals(
-          DType.BF16, first.find(EXPERTS + "gate_up_proj").orElseThrow().dtype());
-      first.tensors().forEach(info ->
-          assertEquals(
-              -1,
-              first
-                  .open(info.name(), arena)
-                  .segment()
-                  .mismatch(second.open(info.name(), arena).segment()),
-              info.name()));
+      assertEquals(DType.BF16, first.find(EXPERTS + "gate_up_proj").orElseThrow().dtype());
+      first
+          .tensors()
+          .forEach(info ->
+              assertEquals(
+                  -1,
+                  first
+                      .open(info.name(), arena)
+                      .segment()
+                      .mismatch(second.open(info.name(), arena).segment()),
+                  info.name()));
       assertEquals(first.tensors().size(), second.tensors().size());
       assertEquals(
           Perplexity.measure(stored, rows(), JOB).value(),
@@ -257,8 +261,7 @@ class StackedExpertsTest {
   }
 
   @ParameterizedTest
-  @ValueSource(
-      strings = {"hf", "hf-fp8-block", "compressed-tensors", "autoawq", "gptq", "llm-awq"})
+  @ValueSource(strings = {"hf", "hf-fp8-block", "compressed-tensors", "autoawq", "gptq", "llm-awq"})
   void otherExportsNameTheOneThatHoldsThem(String kind) {
     Subject subject = Subject.of(quantized, ExportOptions.DEFAULT_SHARD_BYTES);
     ConfigException refusal =
@@ -275,8 +278,7 @@ class StackedExpertsTest {
         Config.MXFP4_MLP_WEIGHT_ONLY.withRule(
             Rule.quantize("*.o_proj", Target.WEIGHT, QuantSpec.MXFP4)),
         "o_proj: the export hf-mxfp4 holds experts of gpt-oss only");
-    refuses(
-        Config.MXFP4_MLP_WEIGHT_ONLY.withKvCacheCast(QuantSpec.FP8), "scales of a KV cache");
+    refuses(Config.MXFP4_MLP_WEIGHT_ONLY.withKvCacheCast(QuantSpec.FP8), "scales of a KV cache");
     refuses(Config.FP8_2D_BLOCKWISE_WEIGHT_ONLY, "holds experts of gpt-oss only");
   }
 

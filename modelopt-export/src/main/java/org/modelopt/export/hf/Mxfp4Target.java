@@ -38,7 +38,9 @@ public record Mxfp4Target() implements Target {
     requireAll(subject, experts.keySet());
     if (CacheScales.of(subject).isPresent()) {
       throw new ConfigException(
-          "the export " + id() + " has no place for scales of a KV cache; leave the cache as it is");
+          "the export "
+              + id()
+              + " has no place for scales of a KV cache; leave the cache as it is");
     }
     HfPlan plan = HfPlan.of(subject, "MXFP4 experts", new LinkedHashMap<>());
     for (ExpertStack stack : ExpertStack.of(subject.model())) {

@@ -42,12 +42,7 @@ final class PlainStack {
   }
 
   private static Tensor turned(
-      List<Part> parts,
-      List<LinearForm> forms,
-      Shape shape,
-      DType dtype,
-      Pass pass,
-      Arena arena) {
+      List<Part> parts, List<LinearForm> forms, Shape shape, DType dtype, Pass pass, Arena arena) {
     Tensor result = Tensor.allocate(arena, dtype, shape);
     for (int p = 0; p < parts.size(); p++) {
       Tensor values = Weights.simulated(forms.get(p), pass, arena);
@@ -68,8 +63,7 @@ final class PlainStack {
             long from = r * in + c;
             long to = c * width + part.first() + r * part.step();
             if (wide) {
-              into.segment()
-                  .set(Tensor.INT, 4 * to, values.segment().get(Tensor.INT, 4 * from));
+              into.segment().set(Tensor.INT, 4 * to, values.segment().get(Tensor.INT, 4 * from));
             } else {
               into.segment()
                   .set(Tensor.SHORT, 2 * to, values.segment().get(Tensor.SHORT, 2 * from));

@@ -69,8 +69,8 @@ public record Subject(QuantizedModel quantized, HfModel model, long shardBytes) 
         .ifPresent(linear -> {
           throw new ConfigException(
               linear.name()
-                  + ": experts that checkpoints store stacked are quantized in MXFP4, which only the"
-                  + " exports hf-mxfp4 and gguf hold; choose one of them, or exclude"
+                  + ": experts that checkpoints store stacked are quantized in MXFP4, which only"
+                  + " the exports hf-mxfp4 and gguf hold; choose one of them, or exclude"
                   + " \"*.experts.*\"");
         });
     return linears;

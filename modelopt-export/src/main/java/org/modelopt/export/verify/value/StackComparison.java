@@ -44,8 +44,7 @@ final class StackComparison {
           StackedMxfp4.decoder(
               blocks.get().open(arena), scales.get().open(arena), stack.rows(), in);
       return Outcome.of(
-          new WeightComparison(
-                  stack.rows(), in, Grid.E2M1_POWER_OF_TWO, StackedMxfp4.tile(), slack)
+          new WeightComparison(stack.rows(), in, Grid.E2M1_POWER_OF_TWO, StackedMxfp4.tile(), slack)
               .compare(rows(before, stack), decoder::decode, null, null));
     }
   }

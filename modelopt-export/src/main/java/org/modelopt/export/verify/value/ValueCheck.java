@@ -107,9 +107,7 @@ public final class ValueCheck {
 
   private Outcome compare(TensorInfo info) {
     StackedWeight stack = export.quantizedStacks().get(info.name());
-    return stack == null
-        ? comparison.compare(info, ChannelFactors.NONE)
-        : stacks.compare(stack);
+    return stack == null ? comparison.compare(info, ChannelFactors.NONE) : stacks.compare(stack);
   }
 
   /** How the tensor is stored that the original calls {@code name}; empty if unquantized. */
