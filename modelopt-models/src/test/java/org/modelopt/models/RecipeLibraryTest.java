@@ -22,6 +22,7 @@ class RecipeLibraryTest {
   private static final Map<String, String> CHECKPOINTS =
       Map.of(
           "deepseek_v3", "deepseek-v3",
+          "gpt_oss", "gpt-oss",
           "mixtral", "mixtral",
           "qwen2_moe", "qwen2-moe",
           "qwen3_moe", "qwen3-moe");

@@ -78,7 +78,7 @@ public final class Families {
               "gpt_oss",
               "GptOssForCausalLM",
               "sinks; sliding window on every other layer; clamped SwiGLU; stacked experts, also in"
-                  + " MXFP4 as shipped (kept as they are)",
+                  + " MXFP4 as shipped",
               GptOss::read),
           new Family(
               "llama4_text",
