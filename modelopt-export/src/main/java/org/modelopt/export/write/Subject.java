@@ -69,9 +69,9 @@ public record Subject(QuantizedModel quantized, HfModel model, long shardBytes) 
         .ifPresent(linear -> {
           throw new ConfigException(
               linear.name()
-                  + ": experts that checkpoints store stacked are quantized in MXFP4, which only"
-                  + " the exports hf-mxfp4 and gguf hold; choose one of them, or exclude"
-                  + " \"*.experts.*\"");
+                  + ": experts that checkpoints store stacked are quantized in MXFP4; the export"
+                  + " hf-mxfp4 holds their codes, plain and gguf what these stand for: choose one"
+                  + " of them, or exclude \"*.experts.*\"");
         });
     return linears;
   }
