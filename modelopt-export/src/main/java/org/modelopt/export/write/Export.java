@@ -25,7 +25,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Writes a quantized model as any number of checkpoints in one pass over its weights, checks each,
- * and publishes them. One weight for each thread is in memory at a time.
+ * and publishes them. One weight for each thread is in memory at a time, of stacked experts those
+ * of one expert.
  */
 public final class Export {
   private static final Logger LOG = LoggerFactory.getLogger(Export.class);

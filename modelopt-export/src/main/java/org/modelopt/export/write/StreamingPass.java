@@ -28,8 +28,8 @@ import org.modelopt.transform.Change;
 
 /**
  * Goes through the parameters of a model once and writes what plans make of them. Every thread has
- * one parameter in hand at a time; places are known beforehand, so that the bytes do not depend on
- * the number of threads.
+ * one parameter in hand at a time, or those of an expert that are written together; places are
+ * known beforehand, so that the bytes do not depend on the number of threads.
  */
 final class StreamingPass {
   /** Bytes of an unchanged tensor that are handed on at a time. */
