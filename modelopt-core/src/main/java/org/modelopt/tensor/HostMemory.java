@@ -12,8 +12,8 @@ import java.util.Optional;
 
 /**
  * Zero-filled memory outside the heap. An arena writes the zeros itself, all of them, on the thread
- * that asks, before anything is computed. Large pieces are mapped instead where the system is Linux:
- * the kernel gives a page, zeroed, to the thread that first touches it.
+ * that asks, before anything is computed. Large pieces are mapped instead where the system is
+ * Linux: the kernel gives a page, zeroed, to the thread that first touches it.
  */
 final class HostMemory {
   private static final long LARGE = 32L << 20; // from here on allocators keep nothing for reuse
@@ -78,8 +78,7 @@ final class HostMemory {
       if (address == -1) {
         return Optional.empty();
       }
-      return Optional.of(
-          MemorySegment.ofAddress(address).reinterpret(bytes, arena, this::unmap));
+      return Optional.of(MemorySegment.ofAddress(address).reinterpret(bytes, arena, this::unmap));
     }
 
     private void unmap(MemorySegment segment) {

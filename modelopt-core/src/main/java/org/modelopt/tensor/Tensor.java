@@ -67,9 +67,7 @@ public final class Tensor {
   /** A zero-filled host tensor owned by {@code arena}, aligned to {@link #ALIGNMENT}. */
   public static Tensor allocate(Arena arena, DType dtype, Shape shape) {
     return of(
-        dtype,
-        shape,
-        HostMemory.allocate(arena, dtype.byteSize(shape.elements()), ALIGNMENT));
+        dtype, shape, HostMemory.allocate(arena, dtype.byteSize(shape.elements()), ALIGNMENT));
   }
 
   /** A host F32 tensor owned by {@code arena} with a copy of {@code values}, row-major. */

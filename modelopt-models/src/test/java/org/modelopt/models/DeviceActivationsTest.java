@@ -71,7 +71,9 @@ class DeviceActivationsTest {
         assertEquals(expected, decisions(directory, Config.NVFP4_DEFAULT, device, OPTIONS));
         assertTrue(kept.get() > 0, "nothing was kept with " + bytes);
         Path job = temporary.resolve("job-" + bytes);
-        assertEquals(expected, decisions(directory, Config.NVFP4_DEFAULT, device, OPTIONS.withJobDirectory(job)));
+        assertEquals(
+            expected,
+            decisions(directory, Config.NVFP4_DEFAULT, device, OPTIONS.withJobDirectory(job)));
       }
     }
   }

@@ -333,8 +333,7 @@ public final class CudaBackend implements Backend {
     }
     device.makeCurrent();
     cublas.multiply(
-        Gemm.gram(
-            address(x), from, to, add ? 1 : 0, address(sum), rows, columns, x.dtype()));
+        Gemm.gram(address(x), from, to, add ? 1 : 0, address(sum), rows, columns, x.dtype()));
   }
 
   private void spread(Tensor bias, Tensor y, int columns) {

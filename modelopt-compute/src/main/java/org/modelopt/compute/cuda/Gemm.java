@@ -48,40 +48,26 @@ record Gemm(
   static final int DEFAULT_ALGORITHM = -1;
 
   /**
-   * Row-major {@code y = x wᵀ + beta y}, of {@code x [rows, in]} and {@code w [out, in]}: column-major,
-   * {@code yᵀ = w xᵀ} with w read as its transpose.
+   * Row-major {@code y = x wᵀ + beta y}, of {@code x [rows, in]} and {@code w [out, in]}:
+   * column-major, {@code yᵀ = w xᵀ} with w read as its transpose.
    */
   static Gemm linear(
       long x, long w, float beta, long y, int rows, int in, int out, DType dtype, boolean exact) {
-    return new Gemm(
-        true, false, out, rows, in, w, in, x, in, beta, y, out, dtype, dtype, exact);
+    return new Gemm(true, false, out, rows, in, w, in, x, in, beta, y, out, dtype, dtype, exact);
   }
 
   /**
-   * Rows {@code from} to {@code to} of row-major {@code sum = xᵀ x + beta sum}, from their diagonal on,
-   * of {@code x [rows, columns]}: column-major, x is xᵀ with columns of {@code columns} elements and
-   * the result its transpose.
+   * Rows {@code from} to {@code to} of row-major {@code sum = xᵀ x + beta sum}, from their diagonal
+   * on, of {@code x [rows, columns]}: column-major, x is xᵀ with columns of {@code columns}
+   * elements and the result its transpose.
    */
   static Gemm gram(
       long x, int from, int to, float beta, long sum, int rows, int columns, DType dtype) {
     int width = columns - from;
     long first = x + dtype.byteSize(from);
     return new Gemm(
-        false,
-        true,
-        width,
-        to - from,
-        rows,
-        first,
-        columns,
-        first,
-        columns,
-        beta,
-        sum,
-        width,
-        dtype,
-        DType.F32,
-        true);
+        false, true, width, to - from, rows, first, columns, first, columns, beta, sum, width,
+        dtype, DType.F32, true);
   }
 
   int operationA() {
