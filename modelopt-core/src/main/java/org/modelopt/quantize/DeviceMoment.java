@@ -39,23 +39,30 @@ final class DeviceMoment implements AutoCloseable {
     this.tokens = moment.tokens();
     int channels = moment.channels();
     this.triangle = scope.allocate(DType.F32, Shape.of(channels, channels));
-    int first = 0;
-    for (Tensor panel : moment.panels()) {
-      try (Scope one = backend.openScope();
-          Arena arena = Arena.ofShared()) {
-        Tensor rows = backend.toDevice(panel, DType.F32, one);
-        long height = panel.shape().dim(0);
-        if (first > 0) {
-          Tensor zeros =
-              backend.toDevice(
-                  Tensor.allocate(arena, DType.F32, Shape.of(height, first)), DType.F32, one);
-          int[] all = IntStream.range(0, channels).toArray();
-          rows = backend.columns(List.of(zeros, rows), all, one);
+    try (Scope temporary = backend.openScope();
+        Arena arena = Arena.ofShared()) {
+      Shape zeros = Shape.of(Math.min(SecondMoment.PANEL, channels), channels);
+      Tensor none =
+          backend.toDevice(Tensor.allocate(arena, DType.F32, zeros), DType.F32, temporary);
+      long first = 0;
+      for (Tensor panel : moment.panels()) {
+        try (Scope one = backend.openScope()) {
+          backend.copyRows(fromColumn(first, panel, none, one), triangle, first);
         }
-        backend.copyRows(rows, triangle, first);
-        first += Math.toIntExact(height);
+        first += panel.shape().dim(0);
       }
     }
+  }
+
+  /** A panel with zeros for the columns before {@code first}. */
+  private Tensor fromColumn(long first, Tensor panel, Tensor none, Scope one) {
+    Tensor rows = backend.toDevice(panel, DType.F32, one);
+    int channels = Math.toIntExact(none.shape().dim(1));
+    int[] columns =
+        IntStream.range(0, channels).map(c -> c < first ? c : channels + c - (int) first).toArray();
+    return first == 0
+        ? rows
+        : backend.columns(List.of(none.rows(0, panel.shape().dim(0)), rows), columns, one);
   }
 
   /** Whether {@code pass} computes on a device with memory of its own. */

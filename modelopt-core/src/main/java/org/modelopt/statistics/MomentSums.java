@@ -14,7 +14,7 @@ import org.modelopt.tensor.Tensor;
  * #finish}.
  */
 final class MomentSums implements AutoCloseable {
-  private static final int GATHERED_ELEMENTS = 1 << 23;
+  private static final int GATHERED_ELEMENTS = 1 << 25;
 
   private final Product product;
   private final int channels;

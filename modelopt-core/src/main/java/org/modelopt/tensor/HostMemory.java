@@ -37,6 +37,7 @@ final class HostMemory {
   }
 
   /** The functions of the C library. */
+  @SuppressWarnings("restricted") // the functions are the C library's, their types the manual's
   private record Pages(MethodHandle mmap, MethodHandle munmap) {
     static Optional<Pages> find() {
       if (!System.getProperty("os.name").toLowerCase(Locale.ROOT).startsWith("linux")) {
