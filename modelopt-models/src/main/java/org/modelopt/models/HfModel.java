@@ -14,6 +14,7 @@ import java.util.stream.IntStream;
 import org.modelopt.compute.Backend;
 import org.modelopt.compute.Precision;
 import org.modelopt.compute.Scope;
+import org.modelopt.compute.Workers;
 import org.modelopt.data.CalibrationData;
 import org.modelopt.data.TextEncoder;
 import org.modelopt.decision.Decisions;
@@ -48,6 +49,9 @@ import org.modelopt.tensor.TensorSource;
  * and the headers of the safetensors files, checks that they fit each other, and reads no weights.
  */
 public final class HfModel implements Model {
+  private static final int EMBEDDED_TOGETHER = 512;
+  private static final int ROWS_PER_TASK = 32;
+
   private final Path directory;
   private final HfConfig config;
   private final Family family;
@@ -207,42 +211,56 @@ public final class HfModel implements Model {
               .formatted(name(), sample.dtype(), sample.shape()));
     }
     int[] ids = sample.toInts();
-    try (Arena temporary = Arena.ofShared()) {
-      Tensor rows =
-          Tensor.allocate(temporary, embedding.dtype(), Shape.of(ids.length, spec.hidden()));
-      long rowBytes = embedding.byteSize() / spec.vocabulary();
-      for (int i = 0; i < ids.length; i++) {
-        if (ids[i] < 0 || ids[i] >= spec.vocabulary()) {
-          throw new DataException(
-              "token id %d is not in the vocabulary of %s, 0 to %d; the samples were made with"
-                      .formatted(ids[i], name(), spec.vocabulary() - 1)
-                  + " another tokenizer");
-        }
-        MemorySegment.copy(
-            embedding.segment(), ids[i] * rowBytes, rows.segment(), i * rowBytes, rowBytes);
+    for (int id : ids) {
+      if (id < 0 || id >= spec.vocabulary()) {
+        throw new DataException(
+            "token id %d is not in the vocabulary of %s, 0 to %d; the samples were made with"
+                    .formatted(id, name(), spec.vocabulary() - 1)
+                + " another tokenizer");
       }
-      Tensor activations = backend.toDevice(rows, precision.dtype(), scope);
-      Tensor embeddings = activations == rows ? copy(rows, scope) : activations;
-      double factor = spec.ends().embeddingScale();
-      if (factor == 1) {
-        return embeddings;
-      }
-      boolean rounded = spec.ends().roundedScale() && precision == Precision.BFLOAT16;
-      return backend.scale(embeddings, rounded ? bfloat16((float) factor) : (float) factor, scope);
     }
+    Tensor embeddings = scope.allocate(precision.dtype(), Shape.of(ids.length, spec.hidden()));
+    int most = Math.min(ids.length, EMBEDDED_TOGETHER);
+    try (Arena temporary = Arena.ofShared()) {
+      Tensor buffer =
+          Tensor.allocate(temporary, embedding.dtype(), Shape.of(most, spec.hidden()));
+      for (int at = 0; at < ids.length; at += most) {
+        Tensor rows = buffer.rows(0, Math.min(most, ids.length - at));
+        copyEmbeddings(ids, at, rows, backend.workers());
+        try (Scope one = backend.openScope()) {
+          backend.copyRows(backend.toDevice(rows, precision.dtype(), one), embeddings, at);
+        }
+      }
+    }
+    double factor = spec.ends().embeddingScale();
+    if (factor == 1) {
+      return embeddings;
+    }
+    boolean rounded = spec.ends().roundedScale() && precision == Precision.BFLOAT16;
+    return backend.scale(embeddings, rounded ? bfloat16((float) factor) : (float) factor, scope);
+  }
+
+  private void copyEmbeddings(int[] ids, int first, Tensor rows, Workers workers) {
+    long rowBytes = embedding.byteSize() / spec.vocabulary();
+    workers.forRange(
+        rows.shape().rows(),
+        ROWS_PER_TASK,
+        (from, to) -> {
+          for (long i = from; i < to; i++) {
+            MemorySegment.copy(
+                embedding.segment(),
+                ids[first + (int) i] * rowBytes,
+                rows.segment(),
+                i * rowBytes,
+                rowBytes);
+          }
+        });
   }
 
   /** The nearest bfloat16 to a positive number. */
   private static float bfloat16(float value) {
     int bits = Float.floatToRawIntBits(value);
     return Float.intBitsToFloat((bits + 0x7FFF + ((bits >>> 16) & 1)) & 0xFFFF0000);
-  }
-
-  /** The backend took the host tensor itself; the caller gets memory that its scope owns. */
-  private static Tensor copy(Tensor rows, Scope scope) {
-    Tensor copy = scope.allocate(rows.dtype(), rows.shape());
-    copy.segment().copyFrom(rows.segment());
-    return copy;
   }
 
   /**
