@@ -221,12 +221,25 @@ final class Decider {
     Workers workers = pass.backend().workers();
     Optional<SecondMoment> observed =
         inputs.flatMap(Seen::secondMoment).filter(m -> m.tokens() > 0);
+    long tokens = inputs.map(s -> s.statistics().rows()).orElse(0L);
+    Optional<float[]> factors = folding.divisors(group).map(ChannelScaling::reciprocals);
+    boolean device =
+        DeviceMoment.suits(pass) && observed.isPresent() && !quantized(group).isEmpty();
+    if (device
+        && procedure.feedback().isEmpty()
+        && !procedure.weighsScales()
+        && rotation(group).isEmpty()) {
+      // Only reports want the moment; the host need not have it as the weights see it.
+      try (DeviceMoment moment = new DeviceMoment(observed.get(), factors, pass)) {
+        WeightDecider.Inputs known =
+            new WeightDecider.Inputs(
+                tokens, Optional.empty(), Optional.of(moment), Optional.empty(), notes);
+        decideWeights(group, folding, known, decisions, reports);
+      }
+      return;
+    }
     try (Closing<SecondMoment> scaled =
-            new Closing<>(
-                observed.flatMap(m ->
-                    folding
-                        .divisors(group)
-                        .map(by -> m.scaled(ChannelScaling.reciprocals(by), workers))));
+            new Closing<>(observed.flatMap(m -> factors.map(by -> m.scaled(by, workers))));
         Closing<SecondMoment> rotated =
             new Closing<>(
                 scaled
@@ -235,14 +248,10 @@ final class Decider {
                     .flatMap(m -> rotation(group).map(r -> m.rotated(r, workers))))) {
       Optional<SecondMoment> moment = rotated.held().or(scaled::held).or(() -> observed);
       try (Closing<Gptq> feedback = new Closing<>(moment.flatMap(m -> feedback(m, notes)));
-          Closing<DeviceMoment> device =
-              new Closing<>(
-                  moment
-                      .filter(m -> DeviceMoment.suits(pass) && !quantized(group).isEmpty())
-                      .map(m -> new DeviceMoment(m, pass)))) {
-        long tokens = inputs.map(s -> s.statistics().rows()).orElse(0L);
+          Closing<DeviceMoment> copy =
+              new Closing<>(moment.filter(m -> device).map(m -> new DeviceMoment(m, pass)))) {
         WeightDecider.Inputs known =
-            new WeightDecider.Inputs(tokens, moment, device.held(), feedback.held(), notes);
+            new WeightDecider.Inputs(tokens, moment, copy.held(), feedback.held(), notes);
         decideWeights(group, folding, known, decisions, reports);
       }
     }

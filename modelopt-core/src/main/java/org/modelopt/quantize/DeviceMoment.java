@@ -3,6 +3,7 @@ package org.modelopt.quantize;
 import java.lang.foreign.Arena;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.BiFunction;
 import java.util.stream.IntStream;
 import org.modelopt.compute.Backend;
@@ -32,7 +33,16 @@ final class DeviceMoment implements AutoCloseable {
   private final Tensor triangle; // F32 [channels, channels]
   private final long tokens;
 
+  /** A copy on the device of {@code pass}. */
   DeviceMoment(SecondMoment moment, Pass pass) {
+    this(moment, Optional.empty(), pass);
+  }
+
+  /**
+   * A copy on the device of {@code pass} for inputs whose channels are multiplied by {@code
+   * factors}.
+   */
+  DeviceMoment(SecondMoment moment, Optional<float[]> factors, Pass pass) {
     this.pass = pass;
     this.backend = pass.backend();
     this.scope = backend.openScope();
@@ -47,7 +57,10 @@ final class DeviceMoment implements AutoCloseable {
       long first = 0;
       for (Tensor panel : moment.panels()) {
         try (Scope one = backend.openScope()) {
-          backend.copyRows(fromColumn(first, panel, none, one), triangle, first);
+          Tensor rows = fromColumn(first, panel, none, one);
+          int from = Math.toIntExact(first);
+          Tensor scaled = factors.map(by -> scaled(rows, from, by, one)).orElse(rows);
+          backend.copyRows(scaled, triangle, first);
         }
         first += panel.shape().dim(0);
       }
@@ -63,6 +76,18 @@ final class DeviceMoment implements AutoCloseable {
     return first == 0
         ? rows
         : backend.columns(List.of(none.rows(0, panel.shape().dim(0)), rows), columns, one);
+  }
+
+  /** Rows {@code first} and on with rows and columns multiplied. */
+  private Tensor scaled(Tensor rows, int first, float[] factors, Scope one) {
+    int count = Math.toIntExact(rows.shape().dim(0));
+    Tensor columns = backend.scaleColumns(rows, onDevice(factors, one), one);
+    return backend.mixRows(
+        List.of(columns),
+        IntStream.range(0, count).toArray(),
+        Arrays.copyOfRange(factors, first, first + count),
+        1,
+        one);
   }
 
   /** Whether {@code pass} computes on a device with memory of its own. */

@@ -143,13 +143,16 @@ record Procedure(
 
   /** Whether second moments of inputs are needed. */
   boolean needsSecondMoments() {
-    return feedback.isPresent()
-        || scaling instanceof Scaling.Search
-        || switch (weightScales) {
-          case WeightScales.Multiples multiples -> multiples.weighted();
-          case WeightScales.Neighbours neighbours -> neighbours.weighted();
-          case WeightScales.ByRule(), WeightScales.FourOverSix() -> false;
-        };
+    return feedback.isPresent() || scaling instanceof Scaling.Search || weighsScales();
+  }
+
+  /** Whether scales of weights are chosen by the second moment. */
+  boolean weighsScales() {
+    return switch (weightScales) {
+      case WeightScales.Multiples multiples -> multiples.weighted();
+      case WeightScales.Neighbours neighbours -> neighbours.weighted();
+      case WeightScales.ByRule(), WeightScales.FourOverSix() -> false;
+    };
   }
 
   /** Whether scales of weights are the rule's and codes the nearest. */

@@ -1,24 +1,38 @@
 package org.modelopt.statistics;
 
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.stream.IntStream;
 import org.modelopt.compute.Backend;
 import org.modelopt.compute.Scope;
 import org.modelopt.tensor.Tensor;
 
 /**
  * Some rows of activations, evenly spread over all: every stride-th row, the stride doubling when
- * the room is used up. What quantization of inputs does can be tried on them. Not safe for use by
- * several threads.
+ * the room is used up. What quantization of inputs does can be tried on them. Rows on a device stay there until
+ * {@link #finish}. Not safe for use by several threads.
  */
-public final class RowSample {
+public final class RowSample implements AutoCloseable {
   /** Rows kept at most; at least half as many once there were enough. */
   public static final int CAPACITY = 512;
 
+  /** A row that is kept: its number among those seen, and its values once they are here. */
+  private static final class Row {
+    private final long number;
+    private float[] values = {};
+
+    Row(long number) {
+      this.number = number;
+    }
+  }
+
+  /** Rows gathered on a device, in the order of {@code rows}. */
+  private record Gathered(Tensor tensor, List<Row> rows) {}
+
   private final int channels;
-  private float[] rows = new float[0];
-  private int kept;
+  private List<Row> kept = new ArrayList<>();
+  private final List<Scope> scopes = new ArrayList<>();
+  private final List<Gathered> onDevice = new ArrayList<>();
   private long stride = 1;
   private long seen;
 
@@ -29,9 +43,11 @@ public final class RowSample {
 
   /** Sees the rows of {@code x}, F32 or BF16 {@code [t, channels]} on the host. */
   void add(Tensor x) {
-    int[] candidates = candidates(x);
-    keep(x, candidates, candidates);
-    seen += x.shape().rows();
+    long first = seen;
+    for (Row row : choose(x.shape().rows())) {
+      row.values = new float[channels];
+      x.copyFloats((row.number - first) * channels, row.values, 0, channels);
+    }
   }
 
   /** As {@link #add(Tensor)}, of {@code x} on the device of {@code backend}. */
@@ -40,54 +56,64 @@ public final class RowSample {
       add(x);
       return;
     }
-    int[] candidates = candidates(x);
-    if (candidates.length > 0) {
-      float[] ones = new float[candidates.length];
+    long first = seen;
+    List<Row> chosen = choose(x.shape().rows());
+    if (!chosen.isEmpty()) {
+      int[] places = chosen.stream().mapToInt(row -> Math.toIntExact(row.number - first)).toArray();
+      float[] ones = new float[places.length];
       Arrays.fill(ones, 1);
-      try (Scope scope = backend.openScope()) {
-        Tensor few = backend.mixRows(List.of(x), candidates, ones, 1, scope);
-        keep(backend.toHost(few, scope), IntStream.range(0, ones.length).toArray(), candidates);
-      }
+      Scope scope = backend.openScope();
+      scopes.add(scope);
+      onDevice.add(new Gathered(backend.mixRows(List.of(x), places, ones, 1, scope), chosen));
     }
-    seen += x.shape().rows();
   }
 
-  private int[] candidates(Tensor x) {
-    return IntStream.range(0, Math.toIntExact(x.shape().rows()))
-        .filter(t -> (seen + t) % stride == 0)
-        .toArray();
-  }
-
-  /** Keeps rows {@code places} of {@code x}, which are the rows {@code numbers} from here on. */
-  private void keep(Tensor x, int[] places, int[] numbers) {
-    for (int i = 0; i < places.length; i++) {
-      if (kept == CAPACITY && (seen + numbers[i]) % stride == 0) {
+  /** Which of the next {@code count} rows are kept after the last of them. */
+  private List<Row> choose(long count) {
+    long first = seen;
+    for (; seen < first + count; seen++) {
+      if (seen % stride == 0 && kept.size() == CAPACITY) {
         thin();
       }
-      if ((seen + numbers[i]) % stride != 0) {
-        continue;
+      if (seen % stride == 0) {
+        kept.add(new Row(seen));
       }
-      if ((kept + 1) * channels > rows.length) {
-        rows = Arrays.copyOf(rows, Math.min(CAPACITY, Math.max(16, 2 * kept)) * channels);
-      }
-      x.copyFloats((long) places[i] * channels, rows, kept * channels, channels);
-      kept++;
     }
+    return kept.stream().filter(row -> row.number >= first).toList();
   }
 
   private void thin() {
-    for (int i = 1; 2 * i < kept; i++) {
-      System.arraycopy(rows, 2 * i * channels, rows, i * channels, channels);
+    List<Row> half = new ArrayList<>();
+    for (int i = 0; i < kept.size(); i += 2) {
+      half.add(kept.get(i));
     }
-    kept = (kept + 1) / 2;
+    kept = half;
     stride *= 2;
+  }
+
+  /** Brings rows from the device; to be called after the last row. */
+  void finish(Backend backend) {
+    for (Gathered gathered : onDevice) {
+      try (Scope scope = backend.openScope()) {
+        Tensor host = backend.toHost(gathered.tensor, scope);
+        for (int i = 0; i < gathered.rows.size(); i++) {
+          float[] values = new float[channels];
+          host.copyFloats((long) i * channels, values, 0, channels);
+          gathered.rows.get(i).values = values;
+        }
+      }
+    }
+    close();
   }
 
   /** What a file kept. */
   static RowSample of(int channels, float[] rows, long stride, long seen) {
     RowSample sample = new RowSample(channels);
-    sample.rows = rows.clone();
-    sample.kept = rows.length / channels;
+    for (int i = 0; i < rows.length / channels; i++) {
+      Row row = new Row(i * stride);
+      row.values = Arrays.copyOfRange(rows, i * channels, (i + 1) * channels);
+      sample.kept.add(row);
+    }
     sample.stride = stride;
     sample.seen = seen;
     return sample;
@@ -102,13 +128,11 @@ public final class RowSample {
     while (more.stride < stride) {
       more.thin();
     }
-    while (kept + more.kept > CAPACITY) {
+    while (kept.size() + more.kept.size() > CAPACITY) {
       thin();
       more.thin();
     }
-    rows = Arrays.copyOf(rows, (kept + more.kept) * channels);
-    System.arraycopy(more.rows, 0, rows, kept * channels, more.kept * channels);
-    kept += more.kept;
+    kept.addAll(more.kept);
     seen += more.seen;
   }
 
@@ -124,7 +148,7 @@ public final class RowSample {
 
   /** Rows kept. */
   public int count() {
-    return kept;
+    return kept.size();
   }
 
   /** Number of channels. */
@@ -134,6 +158,18 @@ public final class RowSample {
 
   /** A copy of the rows, {@code [count, channels]}. */
   public float[] toArray() {
-    return Arrays.copyOf(rows, kept * channels);
+    float[] rows = new float[kept.size() * channels];
+    for (int i = 0; i < kept.size(); i++) {
+      System.arraycopy(kept.get(i).values, 0, rows, i * channels, channels);
+    }
+    return rows;
+  }
+
+  /** Gives memory of the device back. */
+  @Override
+  public void close() {
+    scopes.forEach(Scope::close);
+    scopes.clear();
+    onDevice.clear();
   }
 }

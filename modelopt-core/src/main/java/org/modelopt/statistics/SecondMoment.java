@@ -41,19 +41,10 @@ public final class SecondMoment implements AutoCloseable {
   /** Nothing seen yet. */
   public SecondMoment(int channels) {
     this.channels = channels;
-    List<Shape> shapes =
+    this.panels =
         IntStream.iterate(0, from -> from < channels, from -> from + PANEL)
-            .mapToObj(from -> panelShape(channels, from))
-            .toList();
-    long elements = shapes.stream().mapToLong(Shape::elements).sum();
-    MemorySegment all = Tensor.allocate(arena, DType.F32, Shape.of(elements)).segment();
-    this.panels = new Tensor[shapes.size()];
-    long at = 0;
-    for (int i = 0; i < panels.length; i++) {
-      long bytes = DType.F32.byteSize(shapes.get(i).elements());
-      panels[i] = Tensor.of(DType.F32, shapes.get(i), all.asSlice(at, bytes));
-      at += bytes;
-    }
+            .mapToObj(from -> Tensor.allocate(arena, DType.F32, panelShape(channels, from)))
+            .toArray(Tensor[]::new);
   }
 
   /** Shape of the panel whose first row is {@code from}. */

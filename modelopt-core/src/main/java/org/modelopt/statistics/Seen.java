@@ -137,6 +137,7 @@ public final class Seen implements AutoCloseable {
   void finish(Backend backend) {
     statistics = Statistics.of(observer.orElseThrow().summary());
     secondMoment.ifPresent(m -> m.finish(backend.workers()));
+    rows.ifPresent(sample -> sample.finish(backend));
   }
 
   /** Maxima, means and counts. */
@@ -168,5 +169,6 @@ public final class Seen implements AutoCloseable {
   public void close() {
     observer.ifPresent(ChannelObserver::close);
     secondMoment.ifPresent(SecondMoment::close);
+    rows.ifPresent(RowSample::close);
   }
 }
