@@ -9,8 +9,8 @@ import org.modelopt.tensor.Tensor;
 
 /**
  * Some rows of activations, evenly spread over all: every stride-th row, the stride doubling when
- * the room is used up. What quantization of inputs does can be tried on them. Rows on a device stay there until
- * {@link #finish}. Not safe for use by several threads.
+ * the room is used up. What quantization of inputs does can be tried on them. Rows on a device stay
+ * there until {@link #finish}. Not safe for use by several threads.
  */
 public final class RowSample implements AutoCloseable {
   /** Rows kept at most; at least half as many once there were enough. */

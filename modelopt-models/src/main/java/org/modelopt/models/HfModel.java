@@ -222,8 +222,7 @@ public final class HfModel implements Model {
     Tensor embeddings = scope.allocate(precision.dtype(), Shape.of(ids.length, spec.hidden()));
     int most = Math.min(ids.length, EMBEDDED_TOGETHER);
     try (Arena temporary = Arena.ofShared()) {
-      Tensor buffer =
-          Tensor.allocate(temporary, embedding.dtype(), Shape.of(most, spec.hidden()));
+      Tensor buffer = Tensor.allocate(temporary, embedding.dtype(), Shape.of(most, spec.hidden()));
       for (int at = 0; at < ids.length; at += most) {
         Tensor rows = buffer.rows(0, Math.min(most, ids.length - at));
         copyEmbeddings(ids, at, rows, backend.workers());
