@@ -17,6 +17,7 @@ import org.modelopt.statistics.SecondMoment;
 public final class ChannelScaling {
   private static final float LEAST = 1e-4f;
   private static final float MOST = 1e4f;
+  private static final int COLUMNS_PER_TASK = 256;
   private static final int ROWS_PER_TASK = 64;
 
   private ChannelScaling() {}
@@ -49,17 +50,29 @@ public final class ChannelScaling {
   public static void addWeightMagnitudes(Matrix weight, int block, double[] sums, Workers workers) {
     float[] amax = Grid.maxima(weight, block, workers);
     int perRow = Math.ceilDiv(weight.columns(), block);
+    float[] values = weight.values();
     workers.forRange(
         weight.columns(),
-        ROWS_PER_TASK,
+        COLUMNS_PER_TASK,
         (from, to) -> {
           for (int row = 0; row < weight.rows(); row++) {
-            for (int j = (int) from; j < to; j++) {
-              float most = amax[row * perRow + j / block];
-              sums[j] += most == 0 ? 0 : Math.abs(weight.get(row, j)) / most;
+            int start = row * weight.columns();
+            for (int first = (int) from, end; first < to; first = end) {
+              end = Math.min((int) to, (first / block + 1) * block);
+              float most = amax[row * perRow + first / block];
+              if (most > 0) {
+                addShares(values, start, first, end, most, sums);
+              }
             }
           }
         });
+  }
+
+  private static void addShares(
+      float[] values, int start, int first, int end, float most, double[] sums) {
+    for (int j = first; j < end; j++) {
+      sums[j] += Math.abs(values[start + j]) / most;
+    }
   }
 
   /**
