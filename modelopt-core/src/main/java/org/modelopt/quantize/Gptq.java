@@ -125,7 +125,9 @@ public final class Gptq implements AutoCloseable {
             from == 0
                 ? Tensor.allocate(arena, DType.F32, Shape.of(rows, to))
                 : product.multiply(
-                    block(errors, rows, d, from, arena), factor.above(from, to, arena), scope);
+                    block(errors, rows, d, from, arena),
+                    factor.above(from, to, workers, arena),
+                    scope);
         int first = from;
         workers.forRange(
             rows,
@@ -152,12 +154,17 @@ public final class Gptq implements AutoCloseable {
   }
 
   /** The first {@code count} columns. */
-  private static Tensor block(float[] matrix, int rows, int columns, int count, Arena arena) {
+  private Tensor block(float[] matrix, int rows, int columns, int count, Arena arena) {
     Tensor block = Tensor.allocate(arena, DType.F32, Shape.of(rows, count));
-    for (int r = 0; r < rows; r++) {
-      MemorySegment.copy(
-          matrix, r * columns, block.segment(), Tensor.FLOAT, (long) r * count * 4, count);
-    }
+    workers.forRange(
+        rows,
+        ROWS_PER_TASK,
+        (begin, end) -> {
+          for (int r = (int) begin; r < end; r++) {
+            long at = (long) r * count * 4;
+            MemorySegment.copy(matrix, r * columns, block.segment(), Tensor.FLOAT, at, count);
+          }
+        });
     return block;
   }
 

@@ -96,7 +96,7 @@ final class ReversedCholesky implements AutoCloseable {
       int to = Math.min(size, from + BLOCK);
       try (Arena temporary = Arena.ofShared();
           Scope scope = product.openScope()) {
-        Tensor later = to < size ? contribution(from, to, product, temporary, scope) : null;
+        Tensor later = to < size ? contribution(from, to, product, workers, temporary, scope) : null;
         int width = to - from;
         float[] rest = new float[to * width]; // what is left of H in this block of columns
         workers.forRange(
@@ -138,15 +138,22 @@ final class ReversedCholesky implements AutoCloseable {
   }
 
   /** {@code R[0:to, to:] R[from:to, to:]ᵀ}. */
-  private Tensor contribution(int from, int to, Product product, Arena owner, Scope scope) {
+  private Tensor contribution(
+      int from, int to, Product product, Workers workers, Arena owner, Scope scope) {
     int depth = size - to;
     Tensor left = Tensor.allocate(owner, DType.F32, Shape.of(to, depth));
-    for (int i = 0; i < to; i++) {
-      int first = i / BLOCK * BLOCK;
-      long start = ((long) (i - first) * (size - first) + to - first) * 4;
-      MemorySegment.copy(
-          panels[i / BLOCK].segment(), start, left.segment(), (long) i * depth * 4, depth * 4L);
-    }
+    workers.forRange(
+        to,
+        ROWS_PER_TASK,
+        (begin, end) -> {
+          for (int i = (int) begin; i < end; i++) {
+            int first = i / BLOCK * BLOCK;
+            long start = ((long) (i - first) * (size - first) + to - first) * 4;
+            long at = (long) i * depth * 4;
+            MemorySegment.copy(
+                panels[i / BLOCK].segment(), start, left.segment(), at, depth * 4L);
+          }
+        });
     return product.multiply(left, left.rows(from, to), scope);
   }
 
@@ -196,18 +203,30 @@ final class ReversedCholesky implements AutoCloseable {
   }
 
   /** {@code R[0:from, from:to]ᵀ}, as products take it. */
-  Tensor above(int from, int to, Arena owner) {
+  Tensor above(int from, int to, Workers workers, Arena owner) {
     Tensor above = Tensor.allocate(owner, DType.F32, Shape.of(to - from, from));
-    MemorySegment bytes = above.segment();
-    for (int i = 0; i < from; i++) {
-      int first = i / BLOCK * BLOCK;
-      Tensor panel = panels[i / BLOCK];
-      long start = (long) (i - first) * (size - first) + from - first;
-      for (int j = 0; j < to - from; j++) {
-        bytes.set(Tensor.FLOAT, ((long) j * from + i) * 4, panel.getFloat(start + j));
+    workers.forRange(
+        Math.ceilDiv(from, BLOCK),
+        1,
+        (begin, end) -> {
+          for (int b = (int) begin; b < end; b++) {
+            turn(panels[b], b * BLOCK, Math.min(from, (b + 1) * BLOCK), from, to, above);
+          }
+        });
+    return above;
+  }
+
+  /** Rows {@code first} to {@code last} of columns {@code from} to {@code to} become columns. */
+  private static void turn(Tensor panel, int first, int last, int from, int to, Tensor above) {
+    long width = panel.shape().columns();
+    MemorySegment source = panel.segment();
+    MemorySegment target = above.segment();
+    for (int j = from; j < to; j++) {
+      for (int i = first; i < last; i++) {
+        float value = source.get(Tensor.FLOAT, ((i - first) * width + j - first) * 4);
+        target.set(Tensor.FLOAT, ((long) (j - from) * from + i) * 4, value);
       }
     }
-    return above;
   }
 
   @Override
