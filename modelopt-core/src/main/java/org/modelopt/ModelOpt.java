@@ -8,6 +8,7 @@ import org.modelopt.config.Config;
 import org.modelopt.config.Plan;
 import org.modelopt.data.CalibrationData;
 import org.modelopt.data.SampleSet;
+import org.modelopt.error.ConfigException;
 import org.modelopt.error.DataException;
 import org.modelopt.job.JobOptions;
 import org.modelopt.mixed.Mix;
@@ -69,6 +70,22 @@ public final class ModelOpt {
       samples = Optional.of(bundled.read(model.textEncoder()));
     }
     return run(calibration, samples, JobOptions.defaults()).getFirst();
+  }
+
+  /**
+   * Decides formats that need no data, for an export: weights are not read for figures of what
+   * rounding does to them, so that most formats take no time before they are written.
+   *
+   * @return without reports of linears that a rule decides
+   * @throws org.modelopt.error.ConfigException if the config does not fit the model, or needs data
+   */
+  public static QuantizedModel convert(Model model, Config config, JobOptions options) {
+    Calibration calibration = new Calibration(model, config, options).unmeasured();
+    if (calibration.needsSamples()) {
+      throw new ConfigException(
+          "config %s needs calibration data; quantize with some".formatted(config.name()));
+    }
+    return run(calibration, Optional.empty(), options).getFirst();
   }
 
   /** Quantizes {@code model}, calibrating on {@code data}. */

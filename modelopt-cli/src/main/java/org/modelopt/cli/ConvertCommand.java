@@ -9,7 +9,6 @@ import java.util.stream.Collectors;
 import org.modelopt.ModelOpt;
 import org.modelopt.config.Config;
 import org.modelopt.config.PlanSize;
-import org.modelopt.data.CalibrationData;
 import org.modelopt.error.ConfigException;
 import org.modelopt.export.DataFreeFormat;
 import org.modelopt.export.write.ExportResult;
@@ -105,7 +104,7 @@ final class ConvertCommand implements Callable<Integer> {
       config = config.withoutModules(pattern);
     }
     export.check(List.of(config), PlanSize.of(opened, ModelOpt.plan(opened, config)).bytesAfter());
-    return ModelOpt.quantize(opened, List.of(config), CalibrationData.of(List.of()), options);
+    return List.of(ModelOpt.convert(opened, config, options));
   }
 
   private static String names() {

@@ -42,6 +42,7 @@ public final class Calibration {
   private final List<Config> configs;
   private final List<Plan> plans;
   private final JobOptions options;
+  private final boolean measured;
 
   /**
    * Prepares the job; nothing is read yet.
@@ -58,6 +59,11 @@ public final class Calibration {
    * @throws org.modelopt.error.ConfigException if one of {@code configs} does not fit {@code model}
    */
   public Calibration(Model model, List<Config> configs, JobOptions options) {
+    this(model, configs, options, true);
+  }
+
+  private Calibration(Model model, List<Config> configs, JobOptions options, boolean measured) {
+    this.measured = measured;
     if (configs.isEmpty()) {
       throw new IllegalArgumentException("a job needs at least one config");
     }
@@ -66,6 +72,14 @@ public final class Calibration {
     this.configs = List.copyOf(configs);
     this.plans = plans(model, configs);
     this.options = options;
+  }
+
+  /**
+   * A job that takes no figures of linears whose formats follow from a rule, and need not read their
+   * weights for that.
+   */
+  public Calibration unmeasured() {
+    return new Calibration(model, configs, options, false);
   }
 
   static List<Plan> plans(Model model, List<Config> configs) {
@@ -121,7 +135,7 @@ public final class Calibration {
     samples.ifPresent(set -> sayWhetherEnough(set.source(), set.samples().size()));
     List<Tensor> used =
         needsSamples() ? samples.map(SampleSet::samples).orElse(List.of()) : List.of();
-    LayerLoop loop = new LayerLoop(model, configs, plans, options, pass);
+    LayerLoop loop = new LayerLoop(model, configs, plans, options, pass, measured);
     List<JobStep> steps;
     if (options.jobDirectory().isPresent()) {
       SequencedMap<String, String> fingerprint =

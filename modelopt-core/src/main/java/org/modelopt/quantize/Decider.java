@@ -51,10 +51,24 @@ final class Decider {
   private final Procedure procedure;
   private final WeightDecider weights;
   private final ActivationDecider activations;
+  private final boolean measured;
   private final Map<String, PlannedLinear> linears = new HashMap<>();
   private final Map<String, PlannedCache> caches = new HashMap<>();
 
-  Decider(Model model, Layer layer, Plan plan, Config config, Pass pass, ScratchFile scratch) {
+  /**
+   * A decider of one layer.
+   *
+   * @param measured whether figures of each linear are wanted, for which weights are read once more
+   */
+  Decider(
+      Model model,
+      Layer layer,
+      Plan plan,
+      Config config,
+      Pass pass,
+      ScratchFile scratch,
+      boolean measured) {
+    this.measured = measured;
     this.model = model;
     this.layer = layer;
     this.pass = pass;
@@ -289,7 +303,6 @@ final class Decider {
       }
       QuantSpec spec = member.weight().get();
       try (Arena one = Arena.ofShared()) {
-        Tensor weight = changed(linear, changes, one);
         float amax = largest.getOrDefault(spec, 0f); // of no matter without a global scale
         WeightDecider.Start start =
             widened
@@ -297,8 +310,23 @@ final class Decider {
                     WeightDecider.Start.keeping(
                         how.scales(model.storedCodes(linear, one).orElseThrow(), spec, one)))
                 .orElseGet(() -> WeightDecider.Start.ofRule(weights.globalScale(spec, amax)));
+        Optional<WeightDecision> unseen =
+            measured
+                ? Optional.empty()
+                : weights.unseen(changes, spec, start, member.dequantizedWeight());
+        if (unseen.isPresent()) {
+          decisions.put(linear.name(), unseen.get());
+          continue;
+        }
         WeightDecider.Decided decided =
-            weights.decide(linear, weight, changes, spec, start, member.dequantizedWeight(), known);
+            weights.decide(
+                linear,
+                changed(linear, changes, one),
+                changes,
+                spec,
+                start,
+                member.dequantizedWeight(),
+                known);
         decisions.put(linear.name(), decided.decision());
         reports.add(decided.report());
       } catch (CheckpointException e) {

@@ -38,11 +38,19 @@ final class LayerLoop {
   private final List<Config> configs;
   private final List<Plan> plans;
   private final JobOptions options;
+  private final boolean measured;
   private final Pass pass;
   private final boolean sequential;
   private final ScratchFile scratch;
 
-  LayerLoop(Model model, List<Config> configs, List<Plan> plans, JobOptions options, Pass pass) {
+  LayerLoop(
+      Model model,
+      List<Config> configs,
+      List<Plan> plans,
+      JobOptions options,
+      Pass pass,
+      boolean measured) {
+    this.measured = measured;
     this.model = model;
     this.configs = configs;
     this.plans = plans;
@@ -115,7 +123,8 @@ final class LayerLoop {
 
   private List<Decider> deciders(Layer layer, Pass under) {
     return IntStream.range(0, configs.size())
-        .mapToObj(c -> new Decider(model, layer, plans.get(c), configs.get(c), under, scratch))
+        .mapToObj(c ->
+            new Decider(model, layer, plans.get(c), configs.get(c), under, scratch, measured))
         .toList();
   }
 

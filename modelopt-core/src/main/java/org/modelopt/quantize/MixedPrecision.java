@@ -186,7 +186,8 @@ public final class MixedPrecision {
         new Plan(linears, List.of()),
         candidate.withAlgorithm(inParallel(candidate.algorithm())),
         pass,
-        scratch);
+        scratch,
+        true);
   }
 
   /** The algorithm without a run of its own for each layer: all options share what was seen. */

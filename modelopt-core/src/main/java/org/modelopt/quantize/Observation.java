@@ -66,7 +66,7 @@ public final class Observation {
     }
     Pass pass = Pass.plain(backend, options.precisionFor(model));
     LayerLoop loop =
-        new LayerLoop(model, configs, Calibration.plans(model, configs), options, pass);
+        new LayerLoop(model, configs, Calibration.plans(model, configs), options, pass, true);
     Map<String, String> about = new LinkedHashMap<>();
     about.put("format", StoredStatistics.FORMAT);
     about.put("model", Fingerprint.ofModel(model.tensors()));

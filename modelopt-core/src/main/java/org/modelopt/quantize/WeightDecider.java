@@ -120,6 +120,23 @@ final class WeightDecider {
   }
 
   /**
+   * The decision for a weight that the rule alone decides, from its global scale and without another
+   * look at it; empty where more is asked for.
+   */
+  Optional<WeightDecision> unseen(
+      List<Change> changes, QuantSpec spec, Start start, Optional<QuantSpec> second) {
+    return procedure.roundsByRule() && byRule(spec) && start.kept.isEmpty() && second.isEmpty()
+        ? Optional.of(
+            new WeightDecision(
+                changes,
+                Optional.of(
+                    new WeightQuantization(
+                        spec, conversion, new Codes.ByRule(start.globalScale), Optional.empty())),
+                Optional.empty()))
+        : Optional.empty();
+  }
+
+  /**
    * Decides a weight.
    *
    * @param weight with its changes, before a branch is taken out
