@@ -75,8 +75,8 @@ public final class Calibration {
   }
 
   /**
-   * A job that takes no figures of linears whose formats follow from a rule, and need not read their
-   * weights for that.
+   * A job that takes no figures of linears whose formats follow from a rule, and need not read
+   * their weights for that.
    */
   public Calibration unmeasured() {
     return new Calibration(model, configs, options, false);

@@ -123,8 +123,8 @@ final class LayerLoop {
 
   private List<Decider> deciders(Layer layer, Pass under) {
     return IntStream.range(0, configs.size())
-        .mapToObj(c ->
-            new Decider(model, layer, plans.get(c), configs.get(c), under, scratch, measured))
+        .mapToObj(
+            c -> new Decider(model, layer, plans.get(c), configs.get(c), under, scratch, measured))
         .toList();
   }
 

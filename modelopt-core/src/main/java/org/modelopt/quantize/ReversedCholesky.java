@@ -96,7 +96,8 @@ final class ReversedCholesky implements AutoCloseable {
       int to = Math.min(size, from + BLOCK);
       try (Arena temporary = Arena.ofShared();
           Scope scope = product.openScope()) {
-        Tensor later = to < size ? contribution(from, to, product, workers, temporary, scope) : null;
+        Tensor later =
+            to < size ? contribution(from, to, product, workers, temporary, scope) : null;
         int width = to - from;
         float[] rest = new float[to * width]; // what is left of H in this block of columns
         workers.forRange(
@@ -150,8 +151,7 @@ final class ReversedCholesky implements AutoCloseable {
             int first = i / BLOCK * BLOCK;
             long start = ((long) (i - first) * (size - first) + to - first) * 4;
             long at = (long) i * depth * 4;
-            MemorySegment.copy(
-                panels[i / BLOCK].segment(), start, left.segment(), at, depth * 4L);
+            MemorySegment.copy(panels[i / BLOCK].segment(), start, left.segment(), at, depth * 4L);
           }
         });
     return product.multiply(left, left.rows(from, to), scope);

@@ -120,8 +120,8 @@ final class WeightDecider {
   }
 
   /**
-   * The decision for a weight that the rule alone decides, from its global scale and without another
-   * look at it; empty where more is asked for.
+   * The decision for a weight that the rule alone decides, from its global scale and without
+   * another look at it; empty where more is asked for.
    */
   Optional<WeightDecision> unseen(
       List<Change> changes, QuantSpec spec, Start start, Optional<QuantSpec> second) {

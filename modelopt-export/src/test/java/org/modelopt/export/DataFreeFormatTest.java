@@ -44,7 +44,8 @@ class DataFreeFormatTest {
       QuantizedModel quantized = ModelOpt.quantize(model, config);
       assertFalse(quantized.decisions().weights().isEmpty());
       assertEquals(quantized.decisions().weights(), converted.decisions().weights());
-      assertEquals(quantized.decisions().inputs().keySet(), converted.decisions().inputs().keySet());
+      assertEquals(
+          quantized.decisions().inputs().keySet(), converted.decisions().inputs().keySet());
       assertTrue(converted.reports().isEmpty(), "weights were measured");
     }
   }
