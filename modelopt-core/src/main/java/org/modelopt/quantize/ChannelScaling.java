@@ -18,7 +18,6 @@ public final class ChannelScaling {
   private static final float LEAST = 1e-4f;
   private static final float MOST = 1e4f;
   private static final int COLUMNS_PER_TASK = 256;
-  private static final int ROWS_PER_TASK = 64;
 
   private ChannelScaling() {}
 
