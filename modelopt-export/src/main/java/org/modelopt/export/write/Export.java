@@ -107,11 +107,14 @@ public final class Export {
     for (Path file : one.plan().copies()) {
       copy(file, directory);
     }
-    VerifyReport report = check(subject, directory, one.plan());
-    write(
-        directory.resolve(ModelCard.FILE),
-        ModelCard.of(quantized, one.plan(), report, options.command()));
-    write(directory.resolve(Checksums.FILE), Checksums.of(directory, options.job().threads()));
+    VerifyReport report;
+    try (Checksums sums = Checksums.begin(directory, options.job().threads())) {
+      report = check(subject, directory, one.plan());
+      write(
+          directory.resolve(ModelCard.FILE),
+          ModelCard.of(quantized, one.plan(), report, options.command()));
+      write(directory.resolve(Checksums.FILE), sums.lines());
+    }
     return new ExportResult(
         one.path(), one.plan().format(), one.plan().files().tensorBytes(), report);
   }
