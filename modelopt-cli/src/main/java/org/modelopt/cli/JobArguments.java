@@ -21,9 +21,11 @@ final class JobArguments {
 
   @Option(
       names = "--device",
-      paramLabel = "auto|cpu",
+      paramLabel = "auto|cpu|cuda|cuda:N",
       defaultValue = "auto",
-      description = "Where to compute. Default: ${DEFAULT-VALUE}.")
+      description =
+          "Where to compute: on the first NVIDIA GPU if there is one (auto), on the CPU, on the"
+              + " first GPU, or on GPU number N, from 0. Default: ${DEFAULT-VALUE}.")
   private String device = "auto";
 
   @Option(names = "--threads", paramLabel = "N", description = "Host threads. Default: all.")

@@ -36,20 +36,36 @@ public final class Backends {
   }
 
   /**
-   * Opens the backend called {@code name}.
+   * Opens the backend called {@code name}, or one device of several: {@code cuda:1}.
    *
+   * @param name a backend, and after a colon the index of the device if not that of {@code options}
    * @throws DeviceException if there is none of that name or it does not open
    */
   public static Backend open(String name, BackendOptions options) {
+    int colon = name.indexOf(':');
+    String kind = colon < 0 ? name : name.substring(0, colon);
     List<BackendProvider> all = providers();
-    return all.stream()
-        .filter(provider -> provider.name().equals(name))
-        .findFirst()
-        .orElseThrow(() ->
-            new DeviceException(
-                "no backend \"%s\"; there are: %s"
-                    .formatted(name, all.stream().map(BackendProvider::name).toList())))
-        .open(options);
+    BackendProvider provider =
+        all.stream()
+            .filter(one -> one.name().equals(kind))
+            .findFirst()
+            .orElseThrow(() ->
+                new DeviceException(
+                    "no backend \"%s\"; there are: %s"
+                        .formatted(name, all.stream().map(BackendProvider::name).toList())));
+    return provider.open(
+        colon < 0
+            ? options
+            : new BackendOptions(index(name, name.substring(colon + 1)), options.threads()));
+  }
+
+  private static int index(String name, String digits) {
+    if (!digits.matches("[0-9]{1,4}")) {
+      throw new DeviceException(
+          "no device \"%s\"; after the colon stands the number of a device, from 0"
+              .formatted(name));
+    }
+    return Integer.parseInt(digits);
   }
 
   private static List<BackendProvider> providers() {

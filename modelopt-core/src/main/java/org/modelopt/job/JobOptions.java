@@ -12,7 +12,8 @@ import org.modelopt.model.Model;
  * Where and how a job runs. Nothing here changes what is decided, but for the rounding of
  * activations ({@code precision}).
  *
- * @param device name of the backend ({@code cpu}, {@code cuda}); empty for the best there is
+ * @param device name of the backend ({@code cpu}, {@code cuda}, {@code cuda:1}); empty for the best
+ *     there is
  * @param threads host threads
  * @param precision type of activations and weights in forward passes; empty for the model's own
  * @param activationBytes memory for activations between two layers; more goes to a file

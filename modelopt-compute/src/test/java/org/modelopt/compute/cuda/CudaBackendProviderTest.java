@@ -8,6 +8,8 @@ import static org.junit.jupiter.api.Assumptions.assumeFalse;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.modelopt.compute.Backend;
 import org.modelopt.compute.BackendOptions;
 import org.modelopt.compute.Backends;
@@ -27,6 +29,31 @@ class CudaBackendProviderTest {
     try (Backend backend = Backends.open(OPTIONS)) {
       assertTrue(backend.description().startsWith("CPU"), backend.description());
     }
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "cpu:1 | there is no device cpu:1",
+        "cuda:x | no device \"cuda:x\"; after the colon",
+        "cuda: | no device \"cuda:\"; after the colon",
+        "cuda:-1 | no device \"cuda:-1\"",
+        "tpu:0 | no backend \"tpu:0\"; there are: [cuda, cpu]",
+      })
+  void devicesThatAreNoneAreRefused(String name, String message) {
+    DeviceException e = assertThrows(DeviceException.class, () -> Backends.open(name, OPTIONS));
+    assertTrue(e.getMessage().contains(message), e.getMessage());
+  }
+
+  @Test
+  void aDeviceIsChosenByItsNumber() {
+    try (Backend backend = Backends.open("cpu:0", new BackendOptions(3, 1))) {
+      assertTrue(backend.description().startsWith("CPU"), backend.description());
+    }
+    assumeFalse(Files.exists(Path.of("/dev/nvidiactl")), "there is a GPU");
+    DeviceException e = assertThrows(DeviceException.class, () -> Backends.open("cuda:1", OPTIONS));
+    assertTrue(e.getMessage().contains("driver"), e.getMessage());
   }
 
   @Test
