@@ -18,6 +18,8 @@ import java.util.concurrent.FutureTask;
 import java.util.stream.Stream;
 import org.modelopt.compute.Workers;
 import org.modelopt.error.ExportException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The file {@code SHA256SUMS}, which {@code sha256sum --check} reads. Sums of what is there at the
@@ -26,19 +28,27 @@ import org.modelopt.error.ExportException;
 final class Checksums implements AutoCloseable {
   static final String FILE = "SHA256SUMS";
 
+  private static final Logger LOG = LoggerFactory.getLogger(Checksums.class);
+
   private static final int CHUNK = 1 << 20;
 
   private final Path directory;
   private final int threads;
   private final FutureTask<Map<Path, String>> early;
-  private final Thread thread;
+  private final List<Thread> running;
 
   private Checksums(Path directory, int threads) {
     this.directory = directory;
     this.threads = threads;
     List<Path> files = files(directory);
     this.early = new FutureTask<>(() -> sums(files, threads));
-    this.thread = Thread.ofPlatform().name("modelopt-checksums").daemon().start(early);
+    this.running =
+        List.of(
+            Thread.ofPlatform().name("modelopt-checksums").daemon().start(early),
+            Thread.ofPlatform()
+                .name("modelopt-flush")
+                .daemon()
+                .start(() -> files.forEach(Checksums::flush)));
   }
 
   /** Begins with the files of {@code directory}, which do not change any more. */
@@ -92,6 +102,15 @@ final class Checksums implements AutoCloseable {
     return sums;
   }
 
+  /** Has the system write a file to the disk: publishing it, which must not fail, then waits less. */
+  private static void flush(Path file) {
+    try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
+      channel.force(false);
+    } catch (IOException e) {
+      LOG.debug("{} cannot be flushed yet", file, e);
+    }
+  }
+
   private static String sum(Path file) {
     try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
       MessageDigest digest = MessageDigest.getInstance("SHA-256");
@@ -100,7 +119,6 @@ final class Checksums implements AutoCloseable {
         digest.update(buffer.flip());
         buffer.clear();
       }
-      channel.force(false);
       return HexFormat.of().formatHex(digest.digest());
     } catch (IOException e) {
       throw new ExportException(file + " cannot be read back: " + e.getMessage(), e);
@@ -113,11 +131,13 @@ final class Checksums implements AutoCloseable {
   @Override
   public void close() {
     boolean interrupted = false;
-    while (thread.isAlive()) {
-      try {
-        thread.join();
-      } catch (InterruptedException e) {
-        interrupted = true;
+    for (Thread thread : running) {
+      while (thread.isAlive()) {
+        try {
+          thread.join();
+        } catch (InterruptedException e) {
+          interrupted = true;
+        }
       }
     }
     if (interrupted) {
