@@ -102,7 +102,9 @@ final class Checksums implements AutoCloseable {
     return sums;
   }
 
-  /** Has the system write a file to the disk: publishing it, which must not fail, then waits less. */
+  /**
+   * Has the system write a file to the disk: publishing it, which must not fail, then waits less.
+   */
   private static void flush(Path file) {
     try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
       channel.force(false);
